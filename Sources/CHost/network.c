@@ -1,0 +1,31 @@
+#define _GNU_SOURCE
+#include "chost.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+int chost_enter_network(int netns) { return setns(netns, CLONE_NEWNET); }
+
+int chost_new_network(void) {
+    if (unshare(CLONE_NEWNET) < 0) return -1;
+    return open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+}
+
+int chost_open_tap(const char *name) {
+    int tap = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    if (tap < 0) return -1;
+    struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+    strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+    if (ioctl(tap, TUNSETIFF, &request) < 0) {
+        int error = errno;
+        close(tap);
+        errno = error;
+        return -1;
+    }
+    return tap;
+}

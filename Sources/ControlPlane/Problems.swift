@@ -1,0 +1,24 @@
+package import MagsModel
+
+extension Problem {
+    /// A field breaks a rule; `rule` goes on where the field's name ends.
+    package static func invalid(_ field: String, _ rule: String, hint: String? = nil) -> Problem {
+        Problem(400, "invalid_field", "\(field) \(rule)", hint: hint)
+    }
+
+    /// The field is known, what it asks for is not built yet.
+    package static func notAvailableYet(_ field: String, _ hint: String = "Leave it out.") -> Problem {
+        Problem(400, "not_available_yet", "\(field) is not available on this server yet.", hint: hint)
+    }
+
+    /// The node's connection is lost: it starts, or it is started again.
+    package static let nodeUnavailable = Problem(
+        503, "node_unavailable", "The host that runs the machines does not answer.",
+        hint: "It is started again by itself; `mags doctor` says more.", isRetryable: true)
+
+    static func jobNotFound(_ text: String) -> Problem {
+        Problem(
+            404, "job_not_found", "No job found: job '\(text.prefix(128))' not found.",
+            hint: "`mags list` shows the jobs there are.")
+    }
+}

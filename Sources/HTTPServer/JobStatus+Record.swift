@@ -1,0 +1,38 @@
+import MagsAPI
+import MagsModel
+import Store
+
+extension JobStatus {
+    /// A stored job as the API shows it.
+    init(_ job: JobRecord) {
+        let outcome = job.end?.outcome
+        self.init(
+            requestID: job.id.text, name: job.name, status: job.state.rawValue, scriptStatus: job.state.rawValue,
+            vmStatus: job.machine.map { _ in job.state.isFinal ? "stopped" : "running" },
+            vmID: job.machine?.id.text, workspaceID: job.workspaceID, subdomain: job.id.subdomain,
+            exitCode: outcome?.cause == .timedOut ? outcome?.exitCode ?? 124 : outcome?.exitCode,
+            scriptDurationMS: job.machine == nil ? nil : outcome?.durationMilliseconds,
+            createdAt: Timestamp.text(job.createdAt), startedAt: job.machine.map { Timestamp.text($0.startedAt) },
+            finishedAt: job.end.map { Timestamp.text($0.finishedAt) }, error: JobStatus.error(job),
+            errorCode: JobStatus.errorCode(outcome), accelerator: job.machine?.accelerator,
+            image: job.machine?.image, timeout: job.timeoutSeconds, vcpus: job.processors,
+            memoryMB: job.memoryMebibytes, diskGB: job.diskGigabytes)
+    }
+
+    private static func error(_ job: JobRecord) -> String? {
+        guard let outcome = job.end?.outcome else { return nil }
+        return switch outcome.cause {
+        case .timedOut: outcome.message ?? "The script timed out after \(job.timeoutSeconds) s."
+        case .failed: outcome.message ?? "The job failed."
+        case .exited, .stopped: nil
+        }
+    }
+
+    private static func errorCode(_ outcome: JobOutcome?) -> String? {
+        switch outcome?.cause {
+        case .timedOut: "timed_out"
+        case .failed: outcome?.code ?? "job_failed"
+        case .exited, .stopped, nil: nil
+        }
+    }
+}

@@ -1,0 +1,142 @@
+import GuestWire
+import Logging
+import Machines
+package import MagsModel
+import NodeWire
+
+extension HostAgent {
+    /// Begins a job, unless the node knows it already.
+    func start(_ job: JobAssignment) {
+        if let known = jobs[job.id] { return connections.report(known.currentReport) }
+        // A job that has a journal may have run: never again.
+        switch files.journal(job.id) {
+        case .missing: break
+        case .unreadable: return connections.report(.ended(job.id, HostAgent.forgotten, nil))
+        case .present(let journal):
+            return connections.report(.ended(job.id, journal.outcome ?? HostAgent.forgotten, journal.running))
+        }
+        do {
+            let run = try makeRun(job.id)
+            jobs[job.id] = run
+            run.setClaim(Task { await self.place(job, run) })
+        } catch {
+            let problem = Problem(507, "output_not_kept", "The node cannot keep the job's output: \(error).")
+            let outcome = JobOutcome(cause: .failed, code: problem.code, message: problem.description)
+            connections.report(.ended(job.id, outcome, nil))
+        }
+    }
+
+    private func makeRun(_ id: JobID, life: JobLife = JobLife(), journal: JobJournal? = nil) throws -> JobRun {
+        try JobRun(
+            id: id, files: files, life: life, journal: journal, scheduler: clock, logger: logger,
+            report: connections.report)
+    }
+
+    private nonisolated func place(_ job: JobAssignment, _ run: JobRun) async {
+        let request = ClaimRequest(
+            memoryMebibytes: job.memoryMebibytes, processors: job.processors, image: job.image,
+            diskGigabytes: job.diskGigabytes)
+        do {
+            if job.uploads.isEmpty {
+                let frames = ScriptFrames.make(job)
+                let machine = try await engine.claim(request) { candidate in
+                    try run.begin(candidate, timeoutSeconds: job.timeoutSeconds)
+                    return frames
+                }
+                run.attach(machine, isResumed: false)
+            } else {
+                let machine = try await engine.claim(request) { _ in [] }
+                do {
+                    let folder = UploadFolder(home: configuration.home, path: configuration.uploads)
+                    let uploader = Uploader(from: folder, clock: clock) { machine.send($0) }
+                    machine.attach { uploader.handle($0) }
+                    try await uploader.carry(job.uploads)
+                    try run.begin(machine.candidate, timeoutSeconds: job.timeoutSeconds)
+                } catch {
+                    await machine.discard()
+                    throw error
+                }
+                run.attach(machine, isResumed: false)
+                machine.send(ScriptFrames.make(job))
+            }
+        } catch let problem as Problem {
+            run.fail(problem)
+        } catch let error as MachineError {
+            run.fail(Problem(HostAgent.status(of: error), error.code, error.message, hint: error.hint))
+        } catch {
+            run.fail(Problem(500, "internal", "The job could not be started: \(error)."))
+        }
+    }
+
+    /// What became of a job whose journal says that it began, and no more.
+    private static let forgotten = JobOutcome(
+        cause: .failed, code: "machine_lost",
+        message: "The node lost track of the job after its script may have begun: its journal cannot be read. "
+            + "Run the job again if that does no harm.")
+
+    static func status(of error: MachineError) -> Int { error.code == "node_disk_full" ? 507 : 503 }
+
+    func stop(_ id: JobID) { jobs[id]?.stop() }
+
+    /// The control plane has the outcome: from now on the job is its output alone.
+    func settle(_ id: JobID) {
+        guard let run = jobs[id], case .ended = run.lifeState else { return }
+        if case .present(var journal) = files.journal(id) {
+            journal.isSettled = true
+            try? files.write(journal)
+        }
+        if run.output.isFollowed { archive[id] = run.output }
+        jobs[id] = nil
+    }
+
+    func forget(_ id: JobID) {
+        guard jobs[id] == nil else { return }
+        archive[id] = nil
+        files.remove(id)
+    }
+
+    /// Takes over what a killed host agent left: machines whose scripts go on, and ends that nobody has stored yet.
+    /// - Returns: the machines that are in use.
+    package func recover() async -> Set<MachineID> {
+        var inUse: Set<MachineID> = []
+        for id in files.all() where !Task.isCancelled {
+            do {
+                let journal: JobJournal
+                switch files.journal(id) {
+                case .missing:
+                    // Its machine was never chosen: the control plane will send it again.
+                    files.remove(id)
+                    continue
+                case .unreadable(let reason):
+                    logger.error("journal not readable", metadata: ["job": "\(id)", "error": "\(reason)"])
+                    jobs[id] = try makeRun(id, life: JobLife(ended: HostAgent.forgotten))
+                    continue
+                case .present(let found): journal = found
+                }
+                guard !journal.isSettled else { continue }
+                if let outcome = journal.outcome {
+                    jobs[id] = try makeRun(id, life: JobLife(ended: outcome), journal: journal)
+                    continue
+                }
+                let run = try makeRun(id, life: JobLife(resumed: journal.pendingCause), journal: journal)
+                jobs[id] = run
+                do {
+                    let received = max(run.output.progress.received, journal.received ?? 0)
+                    let machine = try await engine.adopt(journal.machine, received: received)
+                    inUse.insert(machine.id)
+                    run.attach(machine, isResumed: true)
+                } catch {
+                    run.lost("it ended while the host agent was away (\(error.message))")
+                }
+            } catch {
+                logger.error("job not recovered", metadata: ["job": "\(id)", "error": "\(error)"])
+            }
+        }
+        return inUse
+    }
+
+    /// Ends every job: the server is being stopped.
+    package func endAll() async {
+        for run in jobs.values { run.endWithServer() }
+    }
+}

@@ -1,0 +1,42 @@
+import MagsModel
+import NIOCore
+import NodeWire
+
+extension HostAgent {
+    /// The output of a job that runs, has ended, or was settled long ago.
+    func output(of job: JobID) -> JobOutput? {
+        if let run = jobs[job] { return run.output }
+        if let kept = archive[job] { return kept }
+        guard files.exists(job), let output = try? JobOutput(folder: files.path(job), now: clock.now) else {
+            return nil
+        }
+        output.markEnded()
+        archive[job] = output
+        return output
+    }
+
+    func follow(_ reader: JobOutput.Reader, _ job: JobID, from: UInt64, credit: Int, _ channel: NodeChannel) {
+        guard let output = output(of: job) else {
+            return channel.send(.report(.outputUnknown(reader: reader.number)))
+        }
+        readers[reader] = job
+        output.follow(reader, from: from, credit: min(credit, 16 << 20)) { delivery in
+            switch delivery {
+            case .records(let bytes, let offset):
+                channel.send(.records(reader: reader.number, offset: offset, ByteBuffer(bytes: bytes)))
+            case .skipped(let offset, let stdout, let stderr):
+                channel.send(
+                    .report(.outputSkipped(reader: reader.number, to: offset, stdout: stdout, stderr: stderr)))
+            case .end: channel.send(.report(.outputEnd(reader: reader.number)))
+            }
+        }
+    }
+
+    func unfollow(_ reader: JobOutput.Reader, job: JobID, wasCut: Bool) {
+        guard let output = jobs[job]?.output ?? archive[job] else { return }
+        if let hold = output.unfollow(reader, wasCut: wasCut) {
+            _ = clock.after(seconds: JobOutput.holdSeconds) { output.endHold(hold) }
+        }
+        if archive[job] != nil, !output.isFollowed { archive[job] = nil }
+    }
+}

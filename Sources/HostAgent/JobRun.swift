@@ -1,0 +1,296 @@
+import GuestWire
+import Logging
+import Machines
+package import MagsModel
+import NodeWire
+import Synchronization
+
+/// One job on this node from its assignment to its settled end.
+///
+/// Frames of the guest are handled where they arrive, on the machine's event loop, and what they mean is on disk before
+/// the handler returns, since returning lets the guest forget them.
+package final class JobRun: Sendable {
+    package let id: JobID
+    package let output: JobOutput
+    private let files: JobFiles
+    private let scheduler: JobClock
+    private let report: @Sendable (Report) -> Void
+    private let logger: Logger
+
+    private struct State {
+        var life: JobLife
+        var journal: JobJournal?
+        var machine: Machine?
+        var claim: Task<Void, Never>?
+        var deadline: JobClock.Timer?
+        var grace: JobClock.Timer?
+        /// Where the time until the first output goes; nil when nobody reads it.
+        var signposts: Signposts?
+        var hasOutput = false
+        /// An earlier host agent may not have seen the answer to the claim.
+        var mayBeClaimed = false
+    }
+
+    private let state: Mutex<State>
+
+    package static let stream: UInt16 = 1
+
+    init(
+        id: JobID, files: JobFiles, life: JobLife = JobLife(), journal: JobJournal? = nil, scheduler: JobClock,
+        logger: Logger, report: @escaping @Sendable (Report) -> Void
+    ) throws {
+        self.id = id
+        self.files = files
+        self.scheduler = scheduler
+        self.report = report
+        var logger = logger
+        logger[metadataKey: "job"] = "\(id)"
+        self.logger = logger
+        try files.create(id)
+        output = try JobOutput(folder: files.path(id), now: scheduler.now)
+        if case .ended = life.state { output.markEnded() }
+        state = Mutex(
+            State(life: life, journal: journal, signposts: logger.logLevel <= .debug ? Signposts() : nil))
+    }
+
+    var lifeState: JobLife.State { state.withLock { $0.life.state } }
+
+    /// What the node says of the job to a control plane that asks.
+    var currentReport: Report {
+        state.withLock { state in
+            switch state.life.state {
+            case .waiting: .pending(id)
+            case .running, .ending: state.journal.map { .running(id, $0.running) } ?? .pending(id)
+            case .ended(let outcome): .ended(id, outcome, state.journal?.running)
+            }
+        }
+    }
+
+    /// The task that waits for a machine, so that stopping the job ends the wait.
+    func setClaim(_ task: Task<Void, Never>) {
+        let isOver = state.withLock { state in
+            state.claim = task
+            if case .ended = state.life.state { return true }
+            return false
+        }
+        if isOver { task.cancel() }
+    }
+
+    /// The machine is about to get the script: after this the job is never given to another one.
+    /// - Throws: when the job has ended meanwhile, or the journal cannot be written; the script must not be sent then.
+    func begin(_ candidate: MachineCandidate, timeoutSeconds: Int) throws {
+        let now = Int64(scheduler.now())
+        let journal = JobJournal(
+            id: id, machine: candidate.record, received: candidate.received, startedAt: now,
+            deadline: now + Int64(timeoutSeconds) * 1_000_000)
+        passed("clone")
+        // Under the lock, so that a job is not stopped in between.
+        try state.withLock { state in
+            guard case .waiting = state.life.state else { throw CancellationError() }
+            try files.write(journal)
+            state.journal = journal
+        }
+        _ = scheduler.after(seconds: JobFiles.flushDelay) { [files, id] in files.flush(id) }
+        passed("journal")
+    }
+
+    /// The machine is ours: from now on its frames are the job's.
+    func attach(_ machine: Machine, isResumed: Bool) {
+        let (journal, isOver) = state.withLock { state in
+            if case .ended = state.life.state { return (nil as JobJournal?, true) }
+            state.machine = machine
+            return (state.journal, false)
+        }
+        guard !isOver else { return scheduler.release(machine) }
+        passed("claim")
+        output.onGrant { [weak machine] in machine?.send($0.frame(stream: JobRun.stream)) }
+        do {
+            // From here on the guest may forget its answer to the claim.
+            output.advance(received: machine.received)
+            if !isResumed { try output.commit() }
+        } catch {
+            return apply(.machineLost(JobRun.reason(error)))
+        }
+        if let journal {
+            report(.running(id, journal.running))
+            setDeadline(inMicroseconds: journal.deadline - Int64(scheduler.now()))
+        }
+        if isResumed {
+            let hold = output.resume()
+            _ = scheduler.after(seconds: JobOutput.holdSeconds) { [output] in output.endHold(hold) }
+            state.withLock { $0.mayBeClaimed = !output.progress.hasStarted }
+            resumeEnding()
+        } else {
+            apply(.claimed)
+        }
+        machine.attach { [weak self] event in self?.handle(event) }
+    }
+
+    /// The job's time counts from the moment at which its script runs. The journal's deadline, from the moment it was
+    /// sent, is what a host agent that takes over goes by.
+    private func setDeadline(inMicroseconds delay: Int64) {
+        let timer = scheduler.after(seconds: max(Double(delay) / 1_000_000, 0)) { [weak self] in self?.apply(.timeUp) }
+        state.withLock { state in
+            state.deadline?.cancel()
+            state.deadline = timer
+        }
+    }
+
+    private func resumeEnding() {
+        let isEnding = state.withLock { if case .ending = $0.life.state { true } else { false } }
+        if isEnding { perform([.signal(JobLife.kill), .startGrace(seconds: 3)]) }
+    }
+
+    func stop() { apply(.stopAsked) }
+
+    func fail(_ problem: Problem) { apply(.claimFailed(problem)) }
+
+    func lost(_ reason: String) { apply(.machineLost(reason)) }
+
+    /// The job's machine goes, or the job gets none, because the server is being stopped.
+    func endWithServer() { apply(.serverStopped) }
+
+    func handle(_ event: GuestEvent) {
+        // What a guest says behind its end counts no more, and its machine is on its way out.
+        if case .ended = lifeState { return }
+        do {
+            switch event {
+            case .lost(let loss): throw loss
+            case .frame(let frame, let position): try handle(frame, position: position)
+            case .caughtUp: try output.commit()
+            }
+        } catch {
+            logger.warning("machine lost", metadata: ["error": "\(error)"])
+            apply(.machineLost(JobRun.reason(error)))
+        }
+    }
+
+    /// - Throws: `GuestLoss` for what an honest guest does not send, since nothing that it says later can be trusted.
+    private func handle(_ frame: Frame, position: UInt64) throws {
+        if frame.kind == .claimed, frame.stream == 0 { return try claimAnswered(frame, position: position) }
+        guard frame.stream == JobRun.stream else {
+            throw GuestLoss.nonsense("it sent a frame of stream \(frame.stream), which nobody opened")
+        }
+        switch frame.kind {
+        case .started:
+            guard output.start(received: position) else {
+                throw GuestLoss.nonsense("it started the script a second time")
+            }
+            passed("start")
+            if let journal = state.withLock({ $0.journal }) {
+                setDeadline(inMicroseconds: journal.deadline - journal.startedAt)
+            }
+        case .stdout:
+            noteOutput()
+            try accept(frame.payload, of: .stdout, position: position)
+        case .stderr: try accept(frame.payload, of: .stderr, position: position)
+        case .exited:
+            passed("exit")
+            let exit = try Exit(frame)
+            let progress = output.progress
+            guard exit.stdoutCount == progress.stdoutCount, exit.stderrCount == progress.stderrCount else {
+                throw GuestLoss.nonsense("it counted other bytes of output than arrived")
+            }
+            output.advance(received: position)
+            // The end must not be on disk before the output is.
+            try output.commit()
+            apply(.exited(code: exit.code.map(Int.init) ?? 128 + Int(exit.signal)))
+        case .failed:
+            let failure = try ExecFailure(frame)
+            output.advance(received: position)
+            apply(.neverRan("\(failure.step), errno \(failure.errno)"))
+        default: throw GuestLoss.nonsense("it sent a frame that nobody asked for (\(frame.kind))")
+        }
+    }
+
+    private func accept(_ bytes: [UInt8], of stream: JobOutput.Stream, position: UInt64) throws {
+        guard !bytes.isEmpty else { throw GuestLoss.nonsense("it sent a frame of output without output") }
+        try output.accept(bytes, of: stream, received: position)
+    }
+
+    private func claimAnswered(_ frame: Frame, position: UInt64) throws {
+        let key: [UInt8]? = state.withLock { state in
+            defer { state.mayBeClaimed = false }
+            return state.mayBeClaimed ? state.journal?.machine.key : nil
+        }
+        let claimed = try Claimed(frame)
+        guard let key, claimed.nonce == key, !output.progress.hasStarted else {
+            throw GuestLoss.nonsense("it answered a claim that nobody made")
+        }
+        guard claimed.failure.isEmpty else { throw GuestLoss.nonsense("it refused the claim: \(claimed.failure)") }
+        output.advance(received: position)
+    }
+
+    /// As a part of a sentence.
+    private static func reason(_ error: any Error) -> String {
+        let text = "\(error)"
+        return text.hasSuffix(".") ? String(text.dropLast()) : text
+    }
+
+    func apply(_ event: JobLife.Event) {
+        let effects = state.withLock { state in
+            let effects = state.life.apply(event)
+            if case .ending(let cause, _) = state.life.state, state.journal?.pendingCause == nil {
+                state.journal?.pendingCause = cause
+                // Without it a host agent that takes over ends the job by its deadline instead: late, not wrong.
+                if let journal = state.journal {
+                    do { try files.write(journal) } catch { logger.error("journal", metadata: ["error": "\(error)"]) }
+                }
+            }
+            return effects
+        }
+        perform(effects)
+    }
+
+    private func perform(_ effects: [JobLife.Effect]) {
+        for effect in effects {
+            switch effect {
+            case .signal(let number):
+                let machine = state.withLock { $0.machine }
+                machine?.send(
+                    SignalRequest(signal: UInt8(number), reachesAll: true).frame(stream: JobRun.stream))
+            case .startGrace(let seconds):
+                let timer = scheduler.after(seconds: Double(seconds)) { [weak self] in self?.apply(.graceOver) }
+                state.withLock { $0.grace = timer }
+            case .end(let outcome): end(outcome)
+            }
+        }
+    }
+
+    private func passed(_ name: String) { state.withLock { $0.signposts?.passed(name) } }
+
+    private func noteOutput() {
+        state.withLock { state in
+            guard state.signposts != nil, !state.hasOutput else { return }
+            state.hasOutput = true
+            state.signposts?.passed("output")
+        }
+    }
+
+    private func end(_ given: JobOutcome) {
+        var outcome = given
+        // The end must not be on disk before the output is; when it cannot be kept `finish` says so.
+        try? output.commit()
+        let (machine, running) = state.withLock { state in
+            if let startedAt = state.journal?.startedAt {
+                outcome.durationMilliseconds = max(0, Int((Int64(scheduler.now()) - startedAt) / 1000))
+            }
+            state.life = JobLife(ended: outcome)
+            state.claim?.cancel()
+            state.deadline?.cancel()
+            state.grace?.cancel()
+            state.journal?.outcome = outcome
+            if let journal = state.journal {
+                do { try files.write(journal) } catch { logger.error("journal", metadata: ["error": "\(error)"]) }
+            }
+            defer { state.machine = nil }
+            return (state.machine, state.journal?.running)
+        }
+        do { try output.finish() } catch { logger.error("output not finished", metadata: ["error": "\(error)"]) }
+        report(.ended(id, outcome, running))
+        if let signposts = state.withLock({ $0.signposts }) {
+            logger.debug("job ended", metadata: ["steps": "\(signposts.text)"])
+        }
+        if let machine { scheduler.release(machine) }
+    }
+}

@@ -1,0 +1,45 @@
+import MagsAPI
+
+/// How a job's end becomes the command's: an exit code, and a sentence when the script did not end by itself.
+struct JobEnding: Equatable {
+    var exitCode: Int32
+    var text: String?
+
+    init(_ status: JobStatus) {
+        if status.errorCode == "timed_out" || (status.exitCode == 124 && status.error?.contains("timed out") == true) {
+            exitCode = MagsExit.timedOut
+            text = "timed out after \(status.timeout) s"
+        } else if status.scriptStatus == "stopped" || status.status == "stopped" {
+            exitCode = status.exitCode.flatMap { $0 == 0 ? nil : JobEnding.code($0) } ?? MagsExit.failed
+            text = "job \(status.requestID) was stopped"
+        } else if let code = status.exitCode {
+            exitCode = JobEnding.code(code)
+            text = nil
+        } else if status.scriptStatus == "completed" || status.status == "completed" {
+            exitCode = 0
+            text = nil
+        } else {
+            exitCode = MagsExit.failed
+            text = "job \(status.requestID) failed: \(status.error ?? "the server does not say why")"
+        }
+    }
+
+    private init(exitCode: Int32, text: String) {
+        self.exitCode = exitCode
+        self.text = text
+    }
+
+    /// Of a job whose output is not whole: never like success, whatever the script ended with.
+    static func incomplete(_ status: JobStatus) -> JobEnding {
+        let own = status.exitCode.map { "; the script's own exit code is \($0)" } ?? ""
+        return JobEnding(
+            exitCode: MagsExit.failed, text: "the output of job \(status.requestID) is not complete\(own)")
+    }
+
+    /// What does not fit a process's exit code must at least not look like success.
+    private static func code(_ value: Int) -> Int32 {
+        if (0...255).contains(value) { return Int32(value) }
+        let low = Int32(truncatingIfNeeded: value & 255)
+        return low == 0 ? 1 : low
+    }
+}

@@ -1,0 +1,50 @@
+package import MagsModel
+
+/// What the control plane remembers. Every method is one transaction: it happened whole when it returns, and a crash
+/// leaves all of it or nothing.
+package protocol Store: JobStore, TokenStore, UploadStore {}
+
+package protocol JobStore: Sendable {
+    /// Keeps a new job. Its id must be new.
+    func insert(_ job: JobRecord, _ payload: JobPayload) async throws
+    /// `pending → running`, with the machine.
+    /// - Returns: false when the job is unknown or no longer pending; nothing changes then.
+    func markRunning(_ id: JobID, on machine: MachineRecord) async throws -> Bool
+    /// Keeps the job's end and final state; a machine only when none is kept yet.
+    /// - Returns: false when the job is unknown or has ended already: the first end stands.
+    func finish(_ id: JobID, _ end: JobEnd, on machine: MachineRecord?) async throws -> Bool
+    /// Notes that the job shall end. No effect on one that has ended.
+    func requestStop(_ id: JobID) async throws
+    func job(_ id: JobID) async throws -> JobRecord?
+    func payload(of id: JobID) async throws -> JobPayload?
+    /// Whether any job was kept with an environment: it can be read with the key that sealed it only.
+    func hasSealedEnvironments() async throws -> Bool
+    func jobs(_ query: JobQuery) async throws -> JobPage
+    /// The owner's job that a text names: its id; else among the living (running or sleeping) a name, then a
+    /// workspace; else among all a name, then a workspace. The newest of several.
+    func resolve(_ text: String, of owner: Owner) async throws -> JobRecord?
+    /// Jobs without a final state, oldest first.
+    func unfinishedJobs() async throws -> [UnfinishedJob]
+    /// - Returns: the ids of those that are gone now.
+    func deleteJobs(finishedBefore time: Int64) async throws -> [JobID]
+}
+
+package protocol TokenStore: Sendable {
+    func insert(_ token: TokenRecord) async throws
+    func token(withHash hash: [UInt8]) async throws -> TokenRecord?
+    func noteUse(ofToken id: String, at time: Int64) async throws
+    func tokens(of owner: Owner) async throws -> [TokenRecord]
+    /// - Returns: false when the owner has no such token.
+    func deleteToken(_ id: String, of owner: Owner) async throws -> Bool
+}
+
+package protocol UploadStore: Sendable {
+    func insert(_ upload: UploadRecord) async throws
+    /// All there are, whosoever they are.
+    func uploadIDs() async throws -> Set<String>
+    /// The owner's uploads with these ids, in their order; unknown ones are left out. They count as used now.
+    func useUploads(_ ids: [String], of owner: Owner, at time: Int64) async throws -> [UploadRecord]
+    /// Forgets what was last used before this time and what no unfinished job needs.
+    /// - Returns: the ids of those that are gone now.
+    func deleteUploads(unusedSince time: Int64) async throws -> [String]
+}

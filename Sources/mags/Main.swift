@@ -1,0 +1,5 @@
+import MagsCommands
+
+@main struct Main {
+    static func main() async { await MagsProgram.main() }
+}

@@ -1,0 +1,124 @@
+import APIDouble
+import MagsAPI
+import Testing
+
+@testable import MagsClient
+
+@Suite("A job's log as it comes")
+struct JobLogTests {
+    private static let part = MagsDouble.Part(
+        [(1, Array("one".utf8)), (2, Array("tw\no: ü".utf8)), (3, Array("three".utf8)), (1, Array("four".utf8))],
+        status: ["exit_code": 3, "status": "error", "script_status": "error"])
+
+    /// The numbers and the exit code, and how often the connection was lost.
+    private static func follow(_ double: MagsDouble, after: Int) async throws -> ([LogEntry], Int?, Int) {
+        let retries = RetryPolicy(firstDelay: .microseconds(10), longestDelay: .milliseconds(1))
+        let client = MagsClient(address: try ServerAddress(double.url), token: MagsDouble.token, retries: retries)
+        var (entries, exitCode, losses): ([LogEntry], Int?, Int) = ([], nil, 0)
+        for try await event in client.log(of: MagsDouble.job, after: after) {
+            switch event {
+            case .entry(let entry): entries.append(entry)
+            case .interrupted: losses += 1
+            case .ended(let status): exitCode = status.exitCode
+            }
+        }
+        return (entries, exitCode, losses)
+    }
+
+    @Test("comes whole from a number on, wherever the connection is cut, and never by asking again and again")
+    func cut() async throws {
+        for position in 0..<JobLogTests.part.events(after: 1, job: MagsDouble.job).count {
+            var part = JobLogTests.part
+            part.cuts = [position]
+            let double = try await MagsDouble.start(part)
+            let (entries, exitCode, losses) = try await JobLogTests.follow(double, after: 1)
+            #expect(entries.map(\.seq) == [2, 3, 4], "cut after \(position) bytes")
+            #expect(entries.map(\.message) == ["tw\no: ü", "three", "four"])
+            #expect(exitCode == 3)
+            #expect(losses == 1)
+            #expect(double.server.requests.count == 2)
+            #expect(double.server.requests.allSatisfy { $0.query["follow"] == "1" })
+            await double.server.stop()
+        }
+    }
+
+    @Test("as it stands is whole wherever the connection is cut")
+    func list() async throws {
+        let length = JobLogTests.part.list(after: 1).count
+        for position in 0..<length {
+            var part = JobLogTests.part
+            part.cuts = [position]
+            let double = try await MagsDouble.start(part)
+            let retries = RetryPolicy(firstDelay: .microseconds(10), longestDelay: .milliseconds(1))
+            let client = MagsClient(address: try ServerAddress(double.url), token: MagsDouble.token, retries: retries)
+            let entries = try await client.logs(of: MagsDouble.job, after: 1).logs
+            #expect(entries.map(\.seq) == [2, 3, 4], "cut after \(position) bytes")
+            #expect(entries.map(\.message) == ["tw\no: ü", "three", "four"])
+            #expect(double.server.requests.count == 2)
+            await double.server.stop()
+        }
+    }
+
+    @Test("as it stands is cut into entries whatever pieces it comes in", arguments: [1, 2, 3, 1000])
+    func listPieces(size: Int) throws {
+        let entries = [#"{"a":"]}{[\\\" ","b":[{"c":{}}]}"#, #"{}"#, #"{ "d" : "\\" }"#]
+        let bytes = Array("{ \"more\": {\"x\":[]}, \"logs\" :\n[\(entries.joined(separator: " , "))] }".utf8)
+        var decoder = LogListDecoder()
+        var items: [LogListDecoder.Item] = []
+        for start in stride(from: 0, to: bytes.count, by: size) {
+            decoder.append(bytes[start..<min(start + size, bytes.count)])
+            while let item = try decoder.next() { items.append(item) }
+        }
+        #expect(items == entries.map { .entry(Array($0.utf8)) } + [.end])
+    }
+
+    @Test("as it stands is given up when an entry never ends, or there is none")
+    func endlessList() throws {
+        var decoder = LogListDecoder()
+        decoder.append(Array(#"{"logs":[{""#.utf8))
+        #expect(throws: EventStreamDecoder.Damage.self) {
+            for _ in 0..<20 {
+                decoder.append([UInt8](repeating: 120, count: 100_000))
+                _ = try decoder.next()
+            }
+        }
+        var closed = LogListDecoder()
+        closed.append(Array("]".utf8))
+        #expect(throws: EventStreamDecoder.Damage.self) { try closed.next() }
+    }
+
+    @Test("of a job that has ended ends at once")
+    func ended() async throws {
+        let double = try await MagsDouble.start(JobLogTests.part)
+        let (entries, exitCode, losses) = try await JobLogTests.follow(double, after: 4)
+        #expect((entries.count, exitCode, losses) == (0, 3, 0))
+        await double.server.stop()
+    }
+
+    @Test("is read from any pieces, comments and unknown fields left out", arguments: [1, 2, 7, 1000])
+    func pieces(size: Int) throws {
+        let text = ": hello\n\nid: 1\nretry: 5\ndata: {a}\n\nevent: end\ndata:x\ndata: y\n\nevent: lost\n\ndata: cut"
+        var decoder = EventStreamDecoder()
+        var events: [EventStreamDecoder.Event] = []
+        let bytes = Array(text.utf8)
+        for start in stride(from: 0, to: bytes.count, by: size) {
+            decoder.append(bytes[start..<min(start + size, bytes.count)])
+            while let event = try decoder.next() { events.append(event) }
+        }
+        #expect(events.map(\.name) == ["message", "end"])
+        #expect(events.map { String(decoding: $0.data, as: UTF8.self) } == ["{a}", "x\ny"])
+    }
+
+    @Test("that never ends a line, or an event, is given up")
+    func endless() {
+        for piece in ["x", "data: x\n"] {
+            var decoder = EventStreamDecoder()
+            #expect(throws: EventStreamDecoder.Damage.self) {
+                for _ in 0..<40 {
+                    decoder.append(Array(String(repeating: piece, count: 100_000).utf8))
+                    _ = try decoder.next()
+                }
+            }
+        }
+    }
+}
