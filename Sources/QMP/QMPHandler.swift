@@ -1,9 +1,12 @@
+import Glibc
 import NIOCore
 
 /// The state of one connection to a monitor; lives on the connection's event loop.
 final class QMPHandler: ChannelInboundHandler {
     typealias InboundIn = QMPMessage
     typealias OutboundOut = ByteBuffer
+
+    private static let hangUp = QMPError(.closed, "QEMU has closed its monitor.")
 
     private struct Waiter {
         var command: String
@@ -53,12 +56,18 @@ final class QMPHandler: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        finish(QMPError(.closed, "QEMU has closed its monitor."))
+        finish(QMPHandler.hangUp)
         context.fireChannelInactive()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        fail(context, error as? QMPError ?? QMPError(.closed, "The connection to QEMU's monitor broke: \(error)"))
+        switch error {
+        case let error as QMPError: fail(context, error)
+        // A QEMU that ends with a command still unread resets the connection instead of closing it.
+        case let error as IOError where error.errnoCode == ECONNRESET || error.errnoCode == EPIPE:
+            fail(context, QMPHandler.hangUp)
+        default: fail(context, QMPError(.closed, "The connection to QEMU's monitor broke: \(error)"))
+        }
     }
 
     /// The line of a command that is waited for from now on, or nil when the waiter has failed already.

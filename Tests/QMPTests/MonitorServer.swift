@@ -19,22 +19,26 @@ final class MonitorServer: Sendable {
 
     let path: String
     private let channel: any Channel
+    private let accepted: AsyncStream<any Channel>
 
     static func with<T>(
-        greeting: String = MonitorServer.greeting + "\r\n",
+        greeting: String = MonitorServer.greeting + "\r\n", reads: Bool = true,
         answer: @escaping @Sendable (_ command: String, _ id: Int64) -> Answer,
         _ body: (MonitorServer) async throws -> T
     ) async throws -> T {
         let path = "/tmp/mags-qmp-\(UInt32.random(in: 0 ... .max)).sock"
+        let (accepted, tell) = AsyncStream.makeStream(of: (any Channel).self)
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelOption(.autoRead, value: reads)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
+                tell.yield(channel)
+                return channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(Connection(greeting: greeting, answer: answer))
                 }
             }
             .bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
         defer { unlink(path) }
-        let server = MonitorServer(path: path, channel: channel)
+        let server = MonitorServer(path: path, channel: channel, accepted: accepted)
         do {
             let result = try await body(server)
             try await channel.close()
@@ -45,9 +49,15 @@ final class MonitorServer: Sendable {
         }
     }
 
-    private init(path: String, channel: any Channel) {
+    private init(path: String, channel: any Channel, accepted: AsyncStream<any Channel>) {
         self.path = path
         self.channel = channel
+        self.accepted = accepted
+    }
+
+    /// Closes the first connection; what it has not read is lost, as when a process is killed.
+    func hangUp() async throws {
+        for await connection in accepted { return try await connection.close() }
     }
 
     private final class Connection: ChannelInboundHandler {

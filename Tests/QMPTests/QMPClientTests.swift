@@ -108,6 +108,19 @@ struct QMPClientTests {
         }
     }
 
+    @Test("a QEMU that ends with a command unread has closed its monitor, whatever the socket calls it")
+    func resetIsAnEnd() async throws {
+        try await MonitorServer.with(reads: false, answer: { _, _ in .nothing }) { server in
+            let client = try await QMPClient.connect(path: server.path, on: loop)
+            // The first command goes out on the loop; behind it, its bytes lie in the server's socket.
+            try await loop.submit {}.get()
+            try await server.hangUp()
+            await #expect(throws: QMPError(.closed, "QEMU has closed its monitor.")) {
+                try await client.run(QMPCommand("later"))
+            }
+        }
+    }
+
     @Test("gives a command up after its deadline, and takes no late answer for another's")
     func timesOut() async throws {
         let silent = Mutex<Int64?>(nil)

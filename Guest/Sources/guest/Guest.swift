@@ -24,8 +24,9 @@ enum Guest {
         link.onFrame = { machine.handle($0) }
         link.onRoom = { machine.execs.resumeOutput() }
         link.send(Hello().frame())
-        loop.watch(port, guest_readable | guest_writable | guest_on_edge) { link.handle($0) }
+        loop.watch(port, guest_readable | guest_writable | guest_on_edge) { _ in link.handle() }
         while true {
+            link.flush()
             loop.turn(waiting: machine.execs.millisecondsToDeadline)
             machine.execs.meetDeadlines()
         }

@@ -2,7 +2,8 @@ import CGuest
 import GuestWire
 
 /// The port to the host. Everything sent is kept until the host acknowledges it, so that a host that ends at any byte
-/// and another that takes over lose nothing.
+/// and another that takes over lose nothing. Frames go out at `flush`, once a turn of the loop: each write to the port
+/// stops the machine's processor until QEMU has taken it.
 final class HostLink {
     /// Room that output leaves for what must never wait: replies, ends of execs, credit.
     private static let reserve = 96 * 1024
@@ -38,12 +39,10 @@ final class HostLink {
             guest_power_off()
             return
         }
-        flush()
     }
 
     /// The port is watched on its edges: a host that goes away is reported once, not for as long as it is away.
-    func handle(_ events: UInt32) {
-        if events & guest_writable != 0 { flush() }
+    func handle() {
         while true {
             let count = buffer.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
             if count < 0, guest_errno() == EINTR { continue }
@@ -55,7 +54,6 @@ final class HostLink {
             guard count > 0 else { break }
             buffer.withUnsafeBytes { take(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
         }
-        flush()
     }
 
     func acknowledge(_ position: UInt64) {
@@ -71,7 +69,10 @@ final class HostLink {
     }
 
     /// Nobody keeps what this link sends.
-    func forgetSent() { kept.acknowledge(kept.end) }
+    func forgetSent() {
+        flush()
+        kept.acknowledge(kept.end)
+    }
 
     private func take(_ chunk: UnsafeRawBufferPointer) {
         var rest = chunk
@@ -83,10 +84,7 @@ final class HostLink {
             kept.acknowledge(resume.received)
             rest = UnsafeRawBufferPointer(rebasing: rest[Resume.size...])
         }
-        if rest.count < chunk.count {
-            flush()
-            onRoom()
-        }
+        if rest.count < chunk.count { onRoom() }
         guard !isBroken else { return }
         decoder.append(rest)
         do throws(WireError) {
@@ -98,7 +96,8 @@ final class HostLink {
         }
     }
 
-    private func flush() {
+    /// Writes as much as the port takes; the rest goes when the port says that it has room.
+    func flush() {
         while !answer.isEmpty {
             let count = answer.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
             guard count > 0 else { return }
