@@ -35,7 +35,7 @@ int guest_raise_file_limit(void) {
     return setrlimit(RLIMIT_NOFILE, &files) == 0 ? 0 : errno;
 }
 
-int guest_reseed(const uint8_t *bytes, int count) {
+int guest_reseed(int descriptor, const uint8_t *bytes, int count) {
     struct {
         int bits, size;
         uint8_t bytes[256];
@@ -44,11 +44,8 @@ int guest_reseed(const uint8_t *bytes, int count) {
     pool.bits = count * 8;
     pool.size = count;
     memcpy(pool.bytes, bytes, (size_t)count);
-    int descriptor = open("/dev/urandom", O_RDWR | O_CLOEXEC);
-    if (descriptor < 0) return errno;
     int failed = ioctl(descriptor, RNDADDENTROPY, &pool) != 0 || ioctl(descriptor, RNDRESEEDCRNG) != 0;
     int error = failed ? errno : 0;
-    close(descriptor);
     memset(&pool, 0, sizeof pool);
     __asm__ volatile("" ::: "memory");
     return error;

@@ -1,51 +1,82 @@
 import CGuest
 import GuestWire
 
-/// What makes one machine differ from every other clone of its template.
-enum Identity {
+/// What makes one machine differ from every other clone of its template. Its files are open from the template on, so
+/// that a claim only writes into them.
+final class Identity {
     static let defaultHostName = "mags-vm"
-    private static let bootFile = Root.runtime + "/boot_id"
     private static let machineFiles = ["/etc/machine-id", "/var/lib/dbus/machine-id"]
+    private static let unclaimed = String(repeating: "0", count: 32)
+
+    private let randomness: OpenFile
+    private let machineIDs: [OpenFile]
+    private let bootID: OpenFile
 
     /// In the template: the default name, and a file in the place of the kernel's boot id, which is made at its first
     /// reading and would then be the same in every clone.
-    static func prepare() throws(Failure) {
-        try name(defaultHostName)
-        // Here with as many bytes as later, so that a claim writes over them in place.
-        try replace(machineID: String(repeating: "0", count: 32))
+    init() throws(Failure) {
+        let bootFile = Root.runtime + "/boot_id"
+        try Identity.name(Identity.defaultHostName)
+        // With as many bytes as later, so that a claim writes over them in place.
+        try Identity.replace(machineID: Identity.unclaimed)
         try Descriptors.writeFile(bootFile, "00000000-0000-4000-8000-000000000000\n", mode: 0o444)
         try Descriptors.check(
             mount(bootFile, "/proc/sys/kernel/random/boot_id", nil, guest_bind, nil), "hide the kernel's boot id")
+        randomness = try OpenFile("/dev/urandom", O_RDWR)
+        bootID = try OpenFile(bootFile, O_WRONLY)
+        var files: [OpenFile] = []
+        for path in Identity.machineFiles where access(path, F_OK) == 0 { files.append(try OpenFile(path, O_WRONLY)) }
+        machineIDs = files
     }
 
     /// - Parameter moveToDisk: for a claim with a disk: changes the root, after randomness and clock are right.
-    static func take(_ claim: Claim, moveToDisk: () throws(Failure) -> Void) throws(Failure) {
+    func take(_ claim: Claim, moveToDisk: () throws(Failure) -> Void) throws(Failure) {
         try reseed(claim.seed)
         try Descriptors.checkError(guest_set_clock(claim.time), "set the clock")
-        guard isHostName(claim.hostName) else { throw Failure(step: "set the host name", errno: EINVAL) }
-        guard claim.machineID.utf8.allSatisfy(isHexadecimal) else {
+        guard Identity.isHostName(claim.hostName) else { throw Failure(step: "set the host name", errno: EINVAL) }
+        guard claim.machineID.utf8.count == 32, claim.machineID.utf8.allSatisfy(Identity.isHexadecimal) else {
             throw Failure(step: "set the machine id", errno: EINVAL)
         }
         if claim.diskBytes > 0 {
             try moveToDisk()
-            try settle(hostName: claim.hostName, machineID: claim.machineID)
+            try Identity.settle(hostName: claim.hostName, machineID: claim.machineID)
         } else {
-            if guest_has_host_name(claim.hostName) == 0 { try name(claim.hostName) }
-            try write(machineID: claim.machineID)
+            if guest_has_host_name(claim.hostName) == 0 { try Identity.name(claim.hostName) }
+            for file in machineIDs { try file.overwrite(Array(claim.machineID.utf8) + [UInt8(ascii: "\n")]) }
         }
-        try writeBootID()
+        try bootID.overwrite(Identity.newUUID() + [UInt8(ascii: "\n")])
+    }
+
+    /// A claim's whole way, with the machine's own name and time and no identity.
+    func rehearse(seed: [UInt8]) throws(Failure) {
+        do throws(WireError) {
+            let padded = (0..<64).map { seed[$0 % seed.count] }
+            let claim = Claim(
+                nonce: Resume.unclaimedKey, seed: padded, time: guest_clock(), machineID: Identity.unclaimed,
+                hostName: Identity.defaultHostName)
+            let rehearsed = try Claim(claim.frame())
+            do throws(Failure) { try take(rehearsed) {} } catch { throw .badValue }
+            _ = try Claimed(Claimed(nonce: rehearsed.nonce).frame())
+        } catch {
+            throw Failure(step: "rehearse a claim", errno: EINVAL)
+        }
+    }
+
+    /// What a claim does in the root on a disk.
+    static func rehearseSettling() throws(Failure) { try settle(hostName: defaultHostName, machineID: unclaimed) }
+
+    func reseed(_ seed: [UInt8]) throws(Failure) {
+        let errno = seed.withUnsafeBufferPointer {
+            guest_reseed(randomness.descriptor, $0.baseAddress, Int32($0.count))
+        }
+        try Descriptors.checkError(errno, "reseed the kernel's randomness")
     }
 
     /// In a root that is not the template's.
-    static func settle(hostName: String, machineID: String) throws(Failure) {
+    private static func settle(hostName: String, machineID: String) throws(Failure) {
         try name(hostName)
         try replace(machineID: machineID)
         try Network.nameTheResolver()
-    }
-
-    static func reseed(_ seed: [UInt8]) throws(Failure) {
-        let errno = seed.withUnsafeBufferPointer { guest_reseed($0.baseAddress, Int32($0.count)) }
-        try Descriptors.checkError(errno, "reseed the kernel's randomness")
     }
 
     private static func name(_ name: String) throws(Failure) {
@@ -60,16 +91,20 @@ enum Identity {
         }
     }
 
-    private static func write(machineID: String) throws(Failure) {
-        for path in machineFiles where access(path, F_OK) == 0 {
-            try Descriptors.writeFile(path, Array(machineID.utf8) + [UInt8(ascii: "\n")], mode: 0o444, flags: 0)
+    /// Random, of version 4, from the kernel's randomness as it is now.
+    private static func newUUID() -> [UInt8] {
+        var generator = SystemRandomNumberGenerator()
+        var bytes = (0..<16).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+        bytes[6] = bytes[6] & 0x0F | 0x40
+        bytes[8] = bytes[8] & 0x3F | 0x80
+        let digits = Array("0123456789abcdef".utf8)
+        var text: [UInt8] = []
+        for (index, byte) in bytes.enumerated() {
+            if index == 4 || index == 6 || index == 8 || index == 10 { text.append(UInt8(ascii: "-")) }
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
         }
-    }
-
-    private static func writeBootID() throws(Failure) {
-        let uuid = Descriptors.readStart("/proc/sys/kernel/random/uuid")
-        guard uuid.count == 37 else { throw Failure(step: "make a boot id", errno: EIO) }
-        try Descriptors.writeFile(bootFile, uuid, mode: 0o444, flags: 0)
+        return text
     }
 
     private static func isHostName(_ name: String) -> Bool {

@@ -13,6 +13,8 @@ final class Machine {
     private let link: HostLink
     private var stage = Stage.booted
     private var root: Root?
+    /// Until the machine is claimed: it holds files of the root open.
+    private var identity: Identity?
 
     init(link: HostLink, execs: Execs) {
         self.link = link
@@ -52,7 +54,7 @@ final class Machine {
             answer(request.request) { () throws(Failure) in
                 self.root = try Root.assemble()
                 try Network.setUp()
-                try Identity.prepare()
+                self.identity = try Identity()
                 try execs.prepareGroups()
             } then: { finish in
                 self.stage = .assembled
@@ -60,9 +62,9 @@ final class Machine {
             }
         case (.warmUp, .assembled):
             answer(request.request) { () throws(Failure) in
-                try Identity.reseed(request.seed)
-                try Rehearsal.claim(seed: request.seed)
-                try self.root?.rehearseMove(Rehearsal.settle)
+                try self.identity?.reseed(request.seed)
+                try self.identity?.rehearse(seed: request.seed)
+                try self.root?.rehearseMove(Identity.rehearseSettling)
             } then: { finish in
                 self.execs.startWaiting()
                 let rehearsal = Rehearsal(Rehearsal.running, self.handle) {
@@ -90,13 +92,14 @@ final class Machine {
 
     private func claim(_ claim: Claim) {
         do throws(Failure) {
-            if case .booted = stage { throw Failure(step: "the root is not assembled", errno: EINVAL) }
-            try Identity.take(claim) { () throws(Failure) in
+            guard let identity else { throw Failure(step: "the machine is no clone that waits", errno: EINVAL) }
+            try identity.take(claim) { () throws(Failure) in
                 try Disk.wait(forBytes: claim.diskBytes)
                 try root?.moveToDisk()
                 execs.rootHasMoved()
             }
             stage = .claimed
+            self.identity = nil
             link.send(Claimed(nonce: claim.nonce).frame())
             link.key = claim.nonce
         } catch {

@@ -31,29 +31,6 @@ final class Rehearsal {
         }
     }
 
-    /// A claim's whole way, with the machine's own name and time and no identity.
-    static func claim(seed: [UInt8]) throws(Failure) {
-        do throws(WireError) {
-            let padded = (0..<64).map { seed[$0 % seed.count] }
-            let claim = Claim(
-                nonce: Resume.unclaimedKey, seed: padded, time: guest_clock(),
-                machineID: noMachineID,
-                hostName: Identity.defaultHostName)
-            let rehearsed = try Claim(claim.frame())
-            do throws(Failure) { try Identity.take(rehearsed) {} } catch { throw .badValue }
-            _ = try Claimed(Claimed(nonce: rehearsed.nonce).frame())
-        } catch {
-            throw Failure(step: "rehearse a claim", errno: EINVAL)
-        }
-    }
-
-    /// What a claim does in the root on a disk.
-    static func settle() throws(Failure) {
-        try Identity.settle(hostName: Identity.defaultHostName, machineID: noMachineID)
-    }
-
-    private static let noMachineID = String(repeating: "0", count: 32)
-
     /// In the template: brings into memory what scripts need first.
     static let reading: [Exec] = [
         fresh(

@@ -43,8 +43,8 @@ int guest_load_module(const char *path);
 /* Makes descriptors 0 to 2 /dev/null, so that no later one gets such a number. */
 void guest_hold_standard_streams(void);
 int guest_raise_file_limit(void);
-/* Adds the bytes to the kernel's randomness, counted as random, and reseeds. 0 or an errno. */
-int guest_reseed(const uint8_t *bytes, int count);
+/* Adds the bytes to the kernel's randomness, counted as random, and reseeds; by /dev/urandom. 0 or an errno. */
+int guest_reseed(int descriptor, const uint8_t *bytes, int count);
 /* The wall clock in nanoseconds since 1970. */
 uint64_t guest_clock(void);
 /* Sets the wall clock, or moves it there slowly when it is less than half a second off. 0 or an errno. */
