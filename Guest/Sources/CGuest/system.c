@@ -29,6 +29,12 @@ void guest_hold_standard_streams(void) {
     if (descriptor > 2) close(descriptor);
 }
 
+void guest_run_first(int is_first) {
+    /* musl's sched_setscheduler only says ENOSYS. A kernel that refuses makes the guest slower, not wrong. */
+    struct sched_param lowest = {.sched_priority = is_first ? 1 : 0};
+    syscall(SYS_sched_setscheduler, 0, is_first ? SCHED_FIFO | SCHED_RESET_ON_FORK : SCHED_OTHER, &lowest);
+}
+
 int guest_raise_file_limit(void) {
     /* The soft limit that programs expect, a hard one that servers can raise to. */
     struct rlimit files = {.rlim_cur = 1024, .rlim_max = 524288};

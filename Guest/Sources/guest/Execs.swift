@@ -18,6 +18,8 @@ final class Execs {
     /// When interpreters that wait in vain end: they do not take time from the first script's start.
     private var waitingEnds: UInt64?
     private var rehearsal: Rehearsal?
+    /// A script has printed something.
+    private(set) var hasOutput = false
 
     init(loop: EventLoop, link: HostLink, children: Children) throws(Failure) {
         self.loop = loop
@@ -152,6 +154,10 @@ final class Execs {
             stream: stream, pid: pid, group: started.group,
             stdout: output(.stdout, started.process.stdout, exec.stdoutCredit),
             stderr: output(.stderr, started.process.stderr, exec.stderrCredit), input: input(of: started, exec, stream))
+        if stream != Rehearsal.stream {
+            new.stdout.onFirstBytes = { self.hasOutput = true }
+            new.stderr.onFirstBytes = { self.hasOutput = true }
+        }
         new.onEnd = { exit in self.end(new, exit, started.leavings) }
         running[stream] = new
         children.expect(pid) { new.firstProcessEnded($0) }

@@ -25,8 +25,16 @@ enum Guest {
         link.onRoom = { machine.execs.resumeOutput() }
         link.send(Hello().frame())
         loop.watch(port, guest_readable | guest_writable | guest_on_edge) { _ in link.handle() }
+        // Until a script's first output is out, what this program has to do comes first. Afterwards it takes turns: woken
+        // at each line that a script prints, it would send each by itself.
+        guest_run_first(1)
+        var isFirst = true
         while true {
             link.flush()
+            if isFirst, machine.execs.hasOutput {
+                isFirst = false
+                guest_run_first(0)
+            }
             loop.turn(waiting: machine.execs.millisecondsToDeadline)
             machine.execs.meetDeadlines()
         }

@@ -17,6 +17,7 @@ final class Output {
     private var leftover: Int?
     private(set) var isClosed = false
     private(set) var count: UInt64 = 0
+    var onFirstBytes: () -> Void = {}
     var onClose: () -> Void = {}
 
     init(
@@ -74,6 +75,7 @@ final class Output {
             if taken == 0 || guest_errno() != EAGAIN && guest_errno() != EINTR { finish() }
             return
         }
+        if count == 0 { onFirstBytes() }
         count += UInt64(taken)
         if let rest = leftover {
             leftover = rest - taken

@@ -42,6 +42,8 @@ void guest_say(const char *text);
 int guest_load_module(const char *path);
 /* Makes descriptors 0 to 2 /dev/null, so that no later one gets such a number. */
 void guest_hold_standard_streams(void);
+/* Whether this process runs before all others, but not what it starts. */
+void guest_run_first(int is_first);
 int guest_raise_file_limit(void);
 /* Adds the bytes to the kernel's randomness, counted as random, and reseeds; by /dev/urandom. 0 or an errno. */
 int guest_reseed(int descriptor, const uint8_t *bytes, int count);
