@@ -15,8 +15,8 @@ struct GuestLinkTests {
         let stale: [UInt8] = [0xF7, 0x4D, 0x41, 0x47, 0x53, 0xF7] + [UInt8](repeating: 0xF7, count: 5000)
         let frames = (0..<50).map { Frame(.stdout, stream: 1, payload: [UInt8($0)]) }
         try await WireGuest.with(answering([hello] + frames, before: stale)) { link, _ in
-            try await link.waitUntilResumed(within: .seconds(10))
-            #expect(try await link.ask([], within: .seconds(10)) == hello)
+            try await link.waitUntilResumed(within: .seconds(60))
+            #expect(try await link.ask([], within: .seconds(60)) == hello)
             let events = try await collect(link, count: 50)
             #expect(events.map(\.frame) == frames)
             #expect(events.last?.position == UInt64((50 * 9) + hello.wireSize))
@@ -29,7 +29,7 @@ struct GuestLinkTests {
         let key = [UInt8](repeating: 7, count: 16)
         let frame = Frame(.stdout, stream: 3, payload: [1, 2])
         try await WireGuest.with(key: key, received: 4711, answering([frame], key: key)) { link, _ in
-            try await link.waitUntilResumed(within: .seconds(10))
+            try await link.waitUntilResumed(within: .seconds(60))
             let events = try await collect(link, count: 1)
             #expect(events[0].position == 4711 + 10)
         }
@@ -44,7 +44,7 @@ struct GuestLinkTests {
                 return []
             },
             { link, _ in
-                try await link.waitUntilResumed(within: .seconds(10))
+                try await link.waitUntilResumed(within: .seconds(60))
                 _ = try await collect(link, count: 2)
                 var last: UInt64 = 0
                 for await position in acks {
@@ -71,7 +71,7 @@ struct GuestLinkTests {
                 return []
             },
             { link, _ in
-                try await link.waitUntilResumed(within: .seconds(10))
+                try await link.waitUntilResumed(within: .seconds(60))
                 link.attach { event in
                     told.withLock { told in
                         switch event {
@@ -96,10 +96,10 @@ struct GuestLinkTests {
                 return frame.kind == .ping ? [Frame(.pong)].wire : []
             },
             { link, _ in
-                try await link.waitUntilResumed(within: .seconds(10))
-                #expect(try await link.ask([], within: .seconds(10)) == hello)
+                try await link.waitUntilResumed(within: .seconds(60))
+                #expect(try await link.ask([], within: .seconds(60)) == hello)
                 // What was sent before this had arrived when it was answered.
-                #expect(try await link.ask([Frame(.ping)], within: .seconds(10)).kind == .pong)
+                #expect(try await link.ask([Frame(.ping)], within: .seconds(60)).kind == .pong)
                 let wasAcknowledged = hasAcknowledged.load(ordering: .relaxed)
                 #expect(!wasAcknowledged)
             })
@@ -122,7 +122,7 @@ struct GuestLinkTests {
                 return first.isEmpty ? [] : first + bytes + [hello].wire
             },
             { link, _ in
-                try await link.waitUntilResumed(within: .seconds(10))
+                try await link.waitUntilResumed(within: .seconds(60))
                 let events = await untilLost(link)
                 #expect(events.count == 2)
                 #expect(events.first == .frame(hello, position: UInt64(hello.wireSize)))
@@ -141,7 +141,7 @@ struct GuestLinkTests {
             },
             { link, _ in
                 await #expect(throws: GuestLoss.nonsense("it goes on from another position than asked")) {
-                    try await link.waitUntilResumed(within: .seconds(10))
+                    try await link.waitUntilResumed(within: .seconds(60))
                 }
             })
     }
@@ -177,7 +177,7 @@ struct GuestLinkTests {
         try await WireGuest.with(
             { chunk in stopped.load(ordering: .relaxed) ? [] : answer(chunk) },
             { link, guest in
-                try await link.waitUntilResumed(within: .seconds(10))
+                try await link.waitUntilResumed(within: .seconds(60))
                 try await guest.channel.setOption(ChannelOptions.autoRead, value: false).get()
                 let piece = Frame(.stdin, stream: 1, payload: [UInt8](repeating: 0, count: Frame.maximumPayload))
                 for _ in 0..<(GuestHandler.maximumUnsent / piece.wireSize + 200) { link.send([piece]) }
@@ -192,7 +192,7 @@ struct GuestLinkTests {
             Frame(.stdout, stream: 1, payload: [UInt8](repeating: UInt8($0 & 255), count: Frame.maximumPayload))
         }
         try await WireGuest.with(answering(frames)) { link, _ in
-            try await link.waitUntilResumed(within: .seconds(10))
+            try await link.waitUntilResumed(within: .seconds(60))
             let events = try await collect(link, count: count)
             #expect(events.map(\.frame) == frames)
         }
@@ -201,13 +201,13 @@ struct GuestLinkTests {
     @Test("tells when the guest ends, and not when we let go")
     func tellsTheEnd() async throws {
         try await WireGuest.with(answering([])) { link, guest in
-            try await link.waitUntilResumed(within: .seconds(10))
+            try await link.waitUntilResumed(within: .seconds(60))
             guest.channel.close(promise: nil)
             #expect(await untilLost(link) == [.lost(.ended)])
         }
         try await WireGuest.with(answering([hello])) { link, _ in
-            try await link.waitUntilResumed(within: .seconds(10))
-            _ = try await link.ask([], within: .seconds(10))
+            try await link.waitUntilResumed(within: .seconds(60))
+            _ = try await link.ask([], within: .seconds(60))
             let told = Mutex<[GuestEvent]>([])
             link.attach { event in if event != .caughtUp { told.withLock { $0.append(event) } } }
             link.end(.discarded)
