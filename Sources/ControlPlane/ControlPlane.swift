@@ -75,9 +75,12 @@ package final class ControlPlane: Sendable {
             clock: clock, logger: logger)
     }
 
+    /// Reads what an earlier process left. Before anybody asks for anything.
+    package func load() async throws { try await jobs.load() }
+
     /// Works until it is cancelled: takes the node's reports, and once an hour removes what is too old.
     package func run() async throws {
-        try await jobs.load()
+        try await load()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await self.takeEvents() }
             group.addTask { try await self.jobs.repeatAfterFailures() }

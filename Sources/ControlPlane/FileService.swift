@@ -88,7 +88,9 @@ package struct FileService: Sendable {
 
     /// The last part of the name that the client gave.
     static func checkedName(_ text: String) throws(Problem) -> String {
-        let name = text.split(whereSeparator: { $0 == "/" || $0 == "\\" }).last.map(String.init) ?? ""
+        // By its bytes: with a combining mark behind it a slash is part of another character, but still a slash.
+        let parts = text.utf8.split { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }
+        let name = parts.last.map { String(decoding: $0, as: UTF8.self) } ?? ""
         guard !name.isEmpty, name != ".", name != "..", name.utf8.count <= 255,
             name.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
         else {

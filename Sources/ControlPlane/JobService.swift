@@ -19,6 +19,9 @@ package actor JobService {
     /// Jobs without a final state, as the store has them.
     var unfinished: [JobID: JobState] = [:]
     private var waiting = WaitingJobs()
+    /// Jobs that the store has, or is about to have, and the node not yet; whether somebody stopped them meanwhile.
+    private var starting: [JobID: Bool] = [:]
+    private var isLoaded = false
     /// Who waits for a job's next state.
     private var watchers: [JobID: [Int: CheckedContinuation<Void, Never>]] = [:]
     private var nextWatcher = 0
@@ -46,6 +49,8 @@ package actor JobService {
 
     /// Reads what an earlier process left. Comes before everything else.
     func load() async throws {
+        guard !isLoaded else { return }
+        isLoaded = true
         for job in try await store.unfinishedJobs() {
             unfinished[job.id] = job.state
             if job.state == .pending { waiting.add(job.id, size: job.payloadSize) }
@@ -74,13 +79,27 @@ package actor JobService {
                 memoryMebibytes: plan.memoryMebibytes, diskGigabytes: plan.diskGigabytes, createdAt: clock.now())
             let payload = JobPayload(
                 script: script, sealedEnvironment: try seal.seal(plan.environment, for: id), fileIDs: plan.fileIDs)
-            try await store.insert(job, payload)
-            unfinished[id] = .pending
+            try await insert(job, payload)
             waiting.arrived(id, size: payload.size)
             await node.send(.start(assignment(job, script, environment: plan.environment, uploads: uploads)))
+            // A node ignores the stop of a job that it does not know yet.
+            if starting.removeValue(forKey: id) == true { await node.send(.stop(id)) }
             return job
         } catch {
             waiting.turnedAway()
+            throw error
+        }
+    }
+
+    /// From the moment at which the store has the job it can be found and stopped.
+    private func insert(_ job: JobRecord, _ payload: JobPayload) async throws {
+        unfinished[job.id] = .pending
+        starting[job.id] = false
+        do {
+            try await store.insert(job, payload)
+        } catch {
+            unfinished[job.id] = nil
+            starting[job.id] = nil
             throw error
         }
     }
@@ -99,6 +118,7 @@ package actor JobService {
     package func stop(_ text: String, of owner: Owner) async throws -> JobRecord {
         let job = try await find(text, of: owner)
         guard !job.state.isFinal else { return job }
+        if starting[job.id] != nil { starting[job.id] = true }
         do {
             try await store.requestStop(job.id)
         } catch {
@@ -108,7 +128,7 @@ package actor JobService {
         }
         await node.send(.stop(job.id))
         let ended = try await withDeadline(JobService.stopLimit, clock) { try await self.ended(job.id) }
-        guard let ended = ended ?? nil else {
+        guard let ended = ended ?? nil, ended.state.isFinal else {
             throw Problem(
                 503, "stop_unconfirmed", "The host has not confirmed yet that job \(job.id) ended.",
                 hint: "It is asked again when it answers; look at the job's status.", isRetryable: true)

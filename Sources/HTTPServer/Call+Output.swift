@@ -41,12 +41,12 @@ extension Call {
         let job = try await job()
         let jobs = controlPlane.jobs
         let feed = try await jobs.output(of: job, isLive: isLive, holder: token.id)
-        return follow(feed, as: OutputFrame.mediaType) { [cursor] writer, signs in
+        return follow(feed, as: OutputFrame.mediaType) { [cursor] writer, _ in
             var cursor = cursor
             while let records = try await feed.next() {
                 var buffer = try cursor.frames(of: records)
-                // A frame without bytes means nothing.
-                if records.isEmpty, signs.mustProbe { buffer.writeBytes(OutputFrame.header(kind: .system, length: 0)) }
+                // A frame without bytes says that the connection lives.
+                if records.isEmpty { buffer.writeBytes(OutputFrame.header(kind: .system, length: 0)) }
                 if buffer.readableBytes > 0 { try await writer.write(buffer) }
             }
             let known = isLive ? try await jobs.ended(job.id) : job

@@ -37,6 +37,8 @@ public struct JobLog: AsyncSequence, Sendable {
         private let job: String
         private let follows: Bool
         private var last: Int
+        /// Where the list that is being read begins.
+        private var askedAfter = 0
         private var state = State.disconnected
         private var reconnection: Reconnection
 
@@ -61,8 +63,10 @@ public struct JobLog: AsyncSequence, Sendable {
                         state = .disconnected
                         if let item = try decoder.next() {
                             state = .connected(body, decoder)
-                            return try take(item)
+                            if let event = try take(item) { return event }
                         } else if let bytes = try await body.next() {
+                            // Also what is no entry: a job may be silent for hours, and its stream says that it lives.
+                            if follows { reconnection.progress() }
                             decoder.append(bytes.readableBytesView)
                             state = .connected(body, decoder)
                         } else {
@@ -84,8 +88,9 @@ public struct JobLog: AsyncSequence, Sendable {
             }
         }
 
-        private func connect() async throws -> HTTPClientResponse.Body.AsyncIterator {
+        private mutating func connect() async throws -> HTTPClientResponse.Body.AsyncIterator {
             let type = follows ? "text/event-stream" : "application/json"
+            askedAfter = last
             var path = client.path(job, "logs") + "?after=\(last)"
             if follows { path += "&follow=1" }
             let response = try await client.transport.send(.GET, path, headers: ["Accept": type], within: nil)
@@ -105,8 +110,14 @@ public struct JobLog: AsyncSequence, Sendable {
             case .ended(let bytes):
                 state = .finished
                 return .ended(try client.decode(ByteBuffer(bytes: bytes)))
-            case .finished:
-                state = .finished
+            case .finished(let nextAfter):
+                // One that leads no further would be asked for without end.
+                guard let nextAfter, nextAfter > askedAfter else {
+                    state = .finished
+                    return nil
+                }
+                last = nextAfter
+                state = .disconnected
                 return nil
             }
         }
@@ -117,7 +128,7 @@ public struct JobLog: AsyncSequence, Sendable {
         enum Item {
             case entry([UInt8])
             case ended([UInt8])
-            case finished
+            case finished(nextAfter: Int?)
         }
 
         case events(EventStreamDecoder)
@@ -150,7 +161,7 @@ public struct JobLog: AsyncSequence, Sendable {
                 return try decoder.next().map {
                     switch $0 {
                     case .entry(let bytes): .entry(bytes)
-                    case .end: .finished
+                    case .end(let nextAfter): .finished(nextAfter: nextAfter)
                     }
                 }
             }

@@ -13,7 +13,7 @@ import NIOHTTP1
 ///
 /// Nothing is read before it is asked for, so a slow reader slows the sender and memory stays flat. When the connection
 /// is lost, the sequence asks again for the bytes that it has not handed out yet, until
-/// ``RetryPolicy/followPatience`` has passed without a new byte.
+/// ``RetryPolicy/followPatience`` has passed without a sign of life.
 public struct JobOutput: AsyncSequence, Sendable {
     public enum Event: Equatable, Sendable {
         case stdout([UInt8])
@@ -111,8 +111,9 @@ public struct JobOutput: AsyncSequence, Sendable {
         private mutating func event(of frame: OutputFrame) throws -> Event? {
             switch frame.kind {
             case .stdout, .stderr, .system:
-                guard !frame.payload.isEmpty else { return nil }
+                // One without bytes is a sign of life: a job may be silent for hours.
                 reconnection.progress()
+                guard !frame.payload.isEmpty else { return nil }
                 return received(frame)
             case .skipped:
                 reconnection.progress()

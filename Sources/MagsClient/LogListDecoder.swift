@@ -5,8 +5,8 @@
 struct LogListDecoder {
     enum Item: Equatable {
         case entry([UInt8])
-        /// The document is whole.
-        case end
+        /// The document is whole. `nextAfter`: it was cut, and the entries behind this one are another.
+        case end(nextAfter: Int?)
     }
 
     /// As long as an event of the log that is followed.
@@ -21,6 +21,8 @@ struct LogListDecoder {
     private var depth = 0
     private var isInList = false
     private var entry: [UInt8] = []
+    /// What stands beside the list.
+    private var rest: [UInt8] = []
 
     mutating func append(_ bytes: some Collection<UInt8>) {
         buffer.removeSubrange(..<position)
@@ -36,16 +38,26 @@ struct LogListDecoder {
             let before = depth
             try step(byte)
             if isInList, before > 2 || depth > 2 { entry.append(byte) }
-            guard entry.count <= LogListDecoder.longest else { throw EventStreamDecoder.Damage() }
+            if before < 2, depth < 2 { rest.append(byte) }
+            guard entry.count <= LogListDecoder.longest, rest.count <= LogListDecoder.longest else {
+                throw EventStreamDecoder.Damage()
+            }
             if depth < before {
                 if depth == 2, !entry.isEmpty {
                     defer { entry = [] }
                     return .entry(entry)
                 }
-                if depth == 0 { return .end }
+                if depth == 0 { return .end(nextAfter: nextAfter) }
             }
         }
         return nil
+    }
+
+    private var nextAfter: Int? {
+        let name = Array("\"next_after\":".utf8)
+        guard let start = rest.indices.first(where: { rest[$0...].starts(with: name) }) else { return nil }
+        let digits = rest[(start + name.count)...].drop { $0 == UInt8(ascii: " ") }.prefix { (48...57).contains($0) }
+        return Int(String(decoding: digits, as: UTF8.self))
     }
 
     private mutating func step(_ byte: UInt8) throws {

@@ -87,7 +87,9 @@ extension MagsClient {
             }
             // A server that answers "later" is alive and deserves more patience than one that does not answer.
             let patience = failure.wish == nil ? retries.patience : retries.followPatience
-            guard failure.error.isRetryable, whenUnsure || !failure.mayHaveActed,
+            // A disk that is full now is full in a minute: sending a file of 1 GiB again and again would help nobody.
+            let isFull = failure.error.status == 507
+            guard failure.error.isRetryable, !isFull, whenUnsure || !failure.mayHaveActed,
                 let delay = backoff.delay(patience: patience, wish: failure.wish)
             else { throw failure.error }
             try await Task.sleep(for: delay)

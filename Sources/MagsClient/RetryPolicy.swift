@@ -5,7 +5,7 @@
 public struct RetryPolicy: Sendable {
     /// Total time for a call that finds no connection or a restarting server.
     public var patience: Duration
-    /// Total time without one new byte for following a job's output, and for a server that asks to wait.
+    /// Total time without one sign of life for following a job's output, and for a server that asks to wait.
     public var followPatience: Duration
     public var firstDelay: Duration
     public var longestDelay: Duration

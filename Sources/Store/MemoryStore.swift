@@ -32,6 +32,7 @@ package actor MemoryStore: Store {
         kept[index].state = end.outcome.state
         kept[index].end = end
         kept[index].machine = kept[index].machine ?? machine
+        payloads[id] = nil
         return true
     }
 

@@ -56,7 +56,11 @@ extension SQLiteStore {
                 outcome.durationMilliseconds, end.finishedAt, machine?.startedAt, machine?.accelerator, machine?.image,
                 machine?.id.text, id.text,
             ])
-            return database.changesCount == 1
+            guard database.changesCount == 1 else { return false }
+            // Nobody starts it again: neither its script nor its secrets are of use any more.
+            try database.execute(
+                sql: "DELETE FROM job_payload WHERE job = (SELECT number FROM job WHERE id = ?)", arguments: [id.text])
+            return true
         }
     }
 

@@ -86,5 +86,8 @@ enum Schema {
                 ALTER TABLE job DROP COLUMN script;
                 ALTER TABLE job DROP COLUMN environment;
                 """),
+        Step(
+            name: "4 no payloads of ended jobs",
+            sql: "DELETE FROM job_payload WHERE job IN (SELECT number FROM job WHERE finished_at IS NOT NULL)"),
     ]
 }

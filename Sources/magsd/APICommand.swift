@@ -27,6 +27,7 @@ struct APICommand: AsyncParsableCommand {
         configuration.fetchesPrivateAddresses = privateScriptAddresses
         let control = try await ControlPlane(
             configuration: configuration, store: store, node: node, logger: logger)
+        try await control.load()
         let server = APIServer(
             configuration: .init(host: address, port: port), control: control, group: group, logger: logger)
         // The server ends on SIGTERM; the other two are this process's and end with it.

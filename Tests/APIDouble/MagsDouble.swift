@@ -14,6 +14,8 @@ package final class MagsDouble: Sendable {
         /// For each connection to the output in turn, where it is cut; behind the last one all are whole.
         package var cuts: [Int] = []
         package var hasEnd = true
+        /// The most entries that one document has; nil: as many as there are.
+        package var listLimit: Int?
 
         package init(
             _ frames: [(kind: UInt8, payload: [UInt8])] = [], status: [String: any Sendable] = [:], cuts: [Int] = [],
@@ -61,7 +63,12 @@ package final class MagsDouble: Sendable {
         }
 
         /// All entries behind a number as one document.
-        package func list(after: Int) -> [UInt8] { json(["logs": Array(entries.dropFirst(after))]) }
+        package func list(after: Int) -> [UInt8] {
+            let rest = Array(entries.dropFirst(after))
+            guard let listLimit, rest.count > listLimit else { return json(["logs": rest]) }
+            return json(
+                ["logs": Array(rest.prefix(listLimit)), "next_after": after + listLimit] as [String: any Sendable])
+        }
 
         var entries: [[String: any Sendable]] {
             frames.enumerated().map { index, frame in
@@ -79,7 +86,7 @@ package final class MagsDouble: Sendable {
                 + payload
         }
 
-        func fullStatus(_ job: String) -> [String: any Sendable] {
+        package func fullStatus(_ job: String) -> [String: any Sendable] {
             [
                 "request_id": job, "name": "a name", "status": "completed", "script_status": "completed",
                 "subdomain": "0d5b0c527a1e", "exit_code": 0, "created_at": "2026-02-11T09:30:00Z",

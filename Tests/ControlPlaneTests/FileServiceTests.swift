@@ -57,6 +57,16 @@ struct FileServiceTests {
         }
     }
 
+    @Test("are called by the last part of what the client says, whatever stands behind a slash")
+    func lastParts() async throws {
+        try await Fixture.with { it in
+            for given in ["../\u{301}x", "a/\u{301}x", "/a/b\\\u{301}x", "\u{301}x/"] {
+                let upload = try it.control.files.begin(name: given, owner: .administrator)
+                #expect(Array(upload.name.utf8) == Array("\u{301}x".utf8))
+            }
+        }
+    }
+
     @Test("that are too large or abandoned leave nothing")
     func leavesNothing() async throws {
         try await Fixture.with(maximumUploadBytes: 10) { it in

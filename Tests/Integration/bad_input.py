@@ -117,7 +117,7 @@ def ten_thousand_variables_are_refused(stage):
 
 @scenario
 def an_oversize_body_or_header_is_cut_off_with_a_4xx(stage):
-    port, token = stage.server.port, stage.server.token
+    port, token, processes = stage.server.port, stage.server.token, stage.server.pids()
     head = f"POST /api/v1/mags-jobs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n".encode()
     equal(raw(port, head + b"Content-Length: 99999999999\r\n\r\n{")[0], 413, "a body announced as 100 GB")
     status, _, _ = raw(port, head + b"Transfer-Encoding: chunked\r\n\r\n" + b"100000\r\n" + b" " * 0x100000 + b"\r\n" * 1
@@ -133,6 +133,7 @@ def an_oversize_body_or_header_is_cut_off_with_a_4xx(stage):
         status, received, closed = raw(port, line, timeout=40)
         assert closed or status in (400, 404, 414, 431, 505), f"{line[:20]!r} is answered with {received[:80]!r}"
     alive(stage)
+    equal(stage.server.pids(), processes, "the server's processes")
 
 
 @scenario(limit=300)
@@ -159,7 +160,7 @@ def clients_that_vanish_in_the_middle_do_no_harm(stage):
 
     from rig.api import linger_off
 
-    server = stage.server
+    server, processes = stage.server, stage.server.pids()
     head = f"POST /api/v1/mags-jobs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token}\r\n".encode()
     for request in (b"", b"GET", head, head + b"Content-Length: 50\r\n\r\n{", b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"):
         for _ in range(10):
@@ -167,6 +168,7 @@ def clients_that_vanish_in_the_middle_do_no_harm(stage):
                 connection.sendall(request)
                 linger_off(connection)
     alive(stage)
+    equal(server.pids(), processes, "the server's processes")
 
 
 @scenario

@@ -1,12 +1,8 @@
 """A hundred jobs at once on an idle server are all served, each right."""
 
-import os
 import time
 
 from rig.scenario import equal, scenario
-
-# On two cores in software emulation; a machine with fewer or slower ones may set its own.
-LIMIT = float(os.environ.get("MAGS_TEST_BURST_SECONDS", "20"))
 
 
 def burst(stage, count):
@@ -23,10 +19,9 @@ def burst(stage, count):
 
 
 @scenario(limit=300)
-def a_burst_of_100_is_served_whole_and_within_its_time(stage):
-    took = burst(stage, 100)
-    print(f"        100 jobs in {took:.1f} s")
-    assert took <= LIMIT, f"the last job ended after {took:.1f} s, over {LIMIT:g}"
+def a_burst_of_100_is_served_whole(stage):
+    # How fast it should be is a matter of the machine: Benchmarks says it.
+    print(f"        100 jobs in {burst(stage, 100):.1f} s")
 
 
 @scenario(nightly=True, limit=900)

@@ -53,6 +53,15 @@ struct CallTests {
         await double.server.stop()
     }
 
+    @Test("does not send again to a server whose disk is full, although it asks to wait")
+    func fullDisk() async throws {
+        let body = #"{"error":"no disk","code":"disk_full","request_id":"r-9","retryable":true}"#
+        let double = try await MagsDouble.start(refusing: [(507, ["Retry-After": "0"], body)])
+        await #expect(throws: MagsError.self) { try await client(double).whoami() }
+        #expect(double.server.requests.count == 1)
+        await double.server.stop()
+    }
+
     @Test("tells an error page of something else in words")
     func foreignError() async throws {
         let double = try await MagsDouble.start(refusing: [(404, [:], "<html>")])

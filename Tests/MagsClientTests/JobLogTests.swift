@@ -69,7 +69,25 @@ struct JobLogTests {
             decoder.append(bytes[start..<min(start + size, bytes.count)])
             while let item = try decoder.next() { items.append(item) }
         }
-        #expect(items == entries.map { .entry(Array($0.utf8)) } + [.end])
+        #expect(items == entries.map { .entry(Array($0.utf8)) } + [.end(nextAfter: nil)])
+    }
+
+    @Test("that is sent in parts is asked for until it is whole, and a part that leads nowhere ends it")
+    func parts() async throws {
+        var part = JobLogTests.part
+        part.listLimit = 1
+        let double = try await MagsDouble.start(part)
+        let client = MagsClient(address: try ServerAddress(double.url), token: MagsDouble.token, retries: .never)
+        let entries = try await client.logs(of: MagsDouble.job).logs
+        #expect(entries.map(\.seq) == [1, 2, 3, 4])
+        #expect(double.server.requests.map { $0.query["after"] } == ["0", "1", "2", "3"])
+        await double.server.stop()
+
+        part.listLimit = 0
+        let stuck = try await MagsDouble.start(part)
+        let other = MagsClient(address: try ServerAddress(stuck.url), token: MagsDouble.token, retries: .never)
+        #expect(try await other.logs(of: MagsDouble.job).logs.isEmpty)
+        await stuck.server.stop()
     }
 
     @Test("as it stands is given up when an entry never ends, or there is none")

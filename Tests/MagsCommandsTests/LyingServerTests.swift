@@ -105,9 +105,13 @@ struct LyingServerTests {
         ] as [([String], [String: any Sendable])])
     func replies(arguments: [String], reply: [String: any Sendable]) async throws {
         let status = reply["error"] == nil ? 200 : 400
-        let body = try LyingServerTests.json(reply)
+        var answers = [(status, [:], try LyingServerTests.json(reply))] as [(Int, [String: String], String)]
+        if arguments[0] == "stop" {
+            let job = MagsDouble.Part().fullStatus(MagsDouble.job)
+            answers.insert((200, [:], try LyingServerTests.json(job)), at: 0)
+        }
         for json in [[], ["--json"]] {
-            try await Session.with(answering: [(status, [:], body)]) { session in
+            try await Session.with(answering: answers) { session in
                 let result = try await MagsProcess.run(arguments + json, environment: session.environment)
                 #expect(LyingServerTests.isHarmless(result), "\(result.out) \(result.err)")
                 #expect((result.out + result.err).contains("evil"), "\(result.out) \(result.err)")

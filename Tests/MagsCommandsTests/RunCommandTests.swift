@@ -66,13 +66,13 @@ struct RunCommandTests {
 
     @Test("ends with 125 when somebody else stopped the job")
     func stopped() async throws {
-        let status: [String: any Sendable] = [
-            "exit_code": NSNull(), "status": "stopped", "script_status": "stopped",
-        ]
-        try await Session.with(MagsDouble.Part(status: status)) { session in
-            let result = try await session.mags("run", "true")
-            #expect(result.exitCode == 125)
-            #expect(result.err.contains("was stopped"))
+        for code: any Sendable in [NSNull(), 143, 3, 0] as [any Sendable] {
+            let status: [String: any Sendable] = ["exit_code": code, "status": "stopped", "script_status": "stopped"]
+            try await Session.with(MagsDouble.Part(status: status)) { session in
+                let result = try await session.mags("run", "true")
+                #expect(result.exitCode == 125)
+                #expect(result.err.contains("was stopped"))
+            }
         }
     }
 

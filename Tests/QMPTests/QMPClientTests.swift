@@ -110,7 +110,8 @@ struct QMPClientTests {
 
     @Test("a QEMU that ends with a command unread has closed its monitor, whatever the socket calls it")
     func resetIsAnEnd() async throws {
-        try await MonitorServer.with(reads: false, answer: { _, _ in .nothing }) { server in
+        let silence = { @Sendable (_: String, _: Int64) in MonitorServer.Answer.nothing }
+        try await MonitorServer.with(reads: false, answer: silence) { server in
             let client = try await QMPClient.connect(path: server.path, on: loop)
             // The first command goes out on the loop; behind it, its bytes lie in the server's socket.
             try await loop.submit {}.get()

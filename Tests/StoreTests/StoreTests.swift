@@ -75,6 +75,17 @@ struct StoreTests {
         }
     }
 
+    @Test("forgets a job's script and sealed environment with its end", arguments: Kind.allCases)
+    func forgetsPayloads(_ kind: Kind) async throws {
+        try await StoreTests.with(kind) { store in
+            let (ending, waiting) = (StoreTests.job("a"), StoreTests.job("b"))
+            for job in [ending, waiting] { try await store.insert(job, StoreTests.payload()) }
+            #expect(try await store.finish(ending.id, StoreTests.end(.exited, 0), on: nil))
+            #expect(try await store.payload(of: ending.id) == nil)
+            #expect(try await store.payload(of: waiting.id) == StoreTests.payload())
+        }
+    }
+
     @Test("keeps the machine of an end that came without a start", arguments: Kind.allCases)
     func endsWithMachine(_ kind: Kind) async throws {
         try await StoreTests.with(kind) { store in
@@ -175,7 +186,8 @@ struct StoreTests {
             #expect(try await store.deleteJobs(finishedBefore: 100) == [])
             #expect(try await store.job(jobs[0].id) == nil)
             #expect(try await store.payload(of: jobs[0].id) == nil)
-            #expect(try await store.payload(of: jobs[1].id) != nil)
+            #expect(try await store.job(jobs[1].id) != nil)
+            #expect(try await store.payload(of: jobs[2].id) != nil)
             #expect(try await store.jobs(JobQuery(owner: .administrator)).total == 2)
         }
     }

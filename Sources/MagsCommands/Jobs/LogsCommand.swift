@@ -24,14 +24,15 @@ struct LogsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let client = try MagsClient(environment: Console.environment)
-        if output.json { return try await LogDocument.print(client.entries(of: job.job, after: after)) }
+        // Asked first, so that an unknown job or a lost server is told at once and not after a minute's patience, and so
+        // that a connection that is taken up again leads to the same job, whatever is called so by then.
+        let id = try await client.status(of: job.job).requestID
+        if output.json { return try await LogDocument.print(client.entries(of: id, after: after)) }
         guard follow else {
             return after > 0
-                ? try await print(client.entries(of: job.job, after: after))
-                : try await print(client.output(of: job.job, follows: false))
+                ? try await print(client.entries(of: id, after: after))
+                : try await print(client.output(of: id, follows: false))
         }
-        // Asked first, so that an unknown job or a lost server is told at once and not after a minute's patience.
-        let id = try await client.status(of: job.job).requestID
         if after > 0 {
             try await print(client.log(of: id, after: after))
         } else {

@@ -10,7 +10,10 @@ struct StopCommand: AsyncParsableCommand {
     @OptionGroup var manners: QuietOption
 
     func run() async throws {
-        let reply = try await MagsClient(environment: Console.environment).stop(job.job)
+        let client = try MagsClient(environment: Console.environment)
+        // By its id: the call may be made again, and a name would then stand for the next job that is called so.
+        let id = try await client.status(of: job.job).requestID
+        let reply = try await client.stop(id)
         if output.json { return try await Console.print(json: reply) }
         guard !manners.quiet else { return }
         let text = reply.status == "stopped" ? "\(job.job) is stopped." : "\(job.job) had ended: \(reply.status)."

@@ -10,7 +10,8 @@ struct JobEnding: Equatable {
             exitCode = MagsExit.timedOut
             text = "timed out after \(status.timeout) s"
         } else if status.scriptStatus == "stopped" || status.status == "stopped" {
-            exitCode = status.exitCode.flatMap { $0 == 0 ? nil : JobEnding.code($0) } ?? MagsExit.failed
+            // What the script made of the signal is not how its job ended.
+            exitCode = MagsExit.failed
             text = "job \(status.requestID) was stopped"
         } else if let code = status.exitCode {
             exitCode = JobEnding.code(code)
