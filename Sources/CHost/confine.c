@@ -4,6 +4,8 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -35,11 +37,15 @@ static const unsigned refused[] = {
 #endif
 };
 
+/// A new process may be a new thread, but brings no namespace of its own: with that it would have all rights inside.
+#define NAMESPACES \
+    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
+
 #define REFUSED_COUNT (sizeof refused / sizeof *refused)
 
 int chost_confine(void) {
-    // Architecture, number, one comparison each, then "allowed" and "refused".
-    struct sock_filter program[4 + REFUSED_COUNT + 3];
+    // Architecture, number, one comparison each, those of a new process, then "allowed", "refused" and "unknown".
+    struct sock_filter program[4 + REFUSED_COUNT + 8];
     size_t length = 0;
     program[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
     // Another architecture's numbers mean other calls.
@@ -47,17 +53,29 @@ int chost_confine(void) {
     program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
     program[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
     for (size_t index = 0; index < REFUSED_COUNT; index++) {
-        unsigned char beyond = (unsigned char)(REFUSED_COUNT - index + 1);
+        unsigned char beyond = (unsigned char)(REFUSED_COUNT - index + 5);
         program[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, refused[index], beyond, 0);
     }
     // The x32 numbers are the same calls under other names.
-    program[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 1, 0);
+    program[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 5, 0);
+    // Its flags lie in memory, where no filter can look; libraries that do not find it use the older one.
+    program[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 5, 0);
+    program[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 2);
+    program[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0]));
+    program[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (unsigned)NAMESPACES, 1, 0);
     program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
+    program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
     struct sock_fprog filter = {.len = (unsigned short)length, .filter = program};
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -1;
     // All threads, also those that the runtime has begun already.
     return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter);
+}
+
+static int outcome(pid_t child) {
+    int status = 0;
+    if (child < 0 || waitpid(child, &status, 0) != child) return -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 int chost_confined_exec(const char *path) {
@@ -68,7 +86,18 @@ int chost_confined_exec(const char *path) {
         execve(path, arguments, NULL);
         _exit(errno == EPERM ? 0 : 4);
     }
-    int status = 0;
-    if (child < 0 || waitpid(child, &status, 0) != child) return -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return outcome(child);
+}
+
+int chost_confined_clone(unsigned long flags) {
+    pid_t child = fork();
+    if (child == 0) {
+        if (chost_confine() != 0) _exit(2);
+        if (syscall(SYS_clone3, NULL, 0) != -1 || errno != ENOSYS) _exit(3);
+        pid_t made = (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
+        if (made == 0) _exit(0);
+        int refusal = errno;
+        _exit(made > 0 ? outcome(made) : refusal == EPERM ? 5 : 4);
+    }
+    return outcome(child);
 }

@@ -62,6 +62,8 @@ package final class JobOutput: Sendable {
         var hasEnded = false
         var allowance: Allowance
         var grant: (@Sendable (Credit) -> Void)?
+        /// To be told to `grant` once the lock is free.
+        var granted: Credit?
 
         init(_ spool: Spool) {
             self.spool = spool
@@ -85,6 +87,18 @@ package final class JobOutput: Sendable {
         self.now = now
     }
 
+    /// Under the lock; what that grants is told behind it. Whoever is told may come back on the same thread: a credit that
+    /// cannot be written ends the machine, and brings what it still had to say.
+    private func locked<Value: Sendable>(_ body: @Sendable (inout State) throws -> Value) rethrows -> Value {
+        let (value, credit, grant) = try state.withLock { state in
+            let value = try body(&state)
+            defer { state.granted = nil }
+            return (value, state.granted, state.grant)
+        }
+        if let credit { grant?(credit) }
+        return value
+    }
+
     package var progress: SpoolProgress { state.withLock { $0.spool.progress } }
 
     /// Who is told how far the guest may go.
@@ -93,7 +107,7 @@ package final class JobOutput: Sendable {
     /// Keeps (or counts) bytes of the script, at the next `commit`; `received` is the wire's position behind them.
     /// - Throws: `GuestLoss` for more than the guest was allowed.
     package func accept(_ bytes: [UInt8], of stream: Stream, received: UInt64) throws {
-        try state.withLock { state in
+        try locked { state in
             let before = state.spool.progress
             guard received > before.received else { return }
             let position = stream == .stdout ? before.stdoutCount : before.stderrCount
@@ -144,7 +158,7 @@ package final class JobOutput: Sendable {
     }
 
     /// All that came until now is on disk when this returns, and on its way to the followers.
-    package func commit() throws { try state.withLock { try commit(&$0) } }
+    package func commit() throws { try locked { try commit(&$0) } }
 
     private func commit(_ state: inout State) throws {
         try state.spool.commit()
@@ -155,15 +169,15 @@ package final class JobOutput: Sendable {
     /// The guest goes on under another host agent: what it was granted last may never have reached it, and its readers
     /// may be on their way.
     package func resume() -> Hold {
-        state.withLock { state in
-            state.grant?(state.allowance.credit)
+        locked { state in
+            state.granted = state.allowance.credit
             return state.beginHold()
         }
     }
 
     /// A line of the platform's own in the job's log.
     package func note(_ text: String) throws {
-        try state.withLock { state in
+        try locked { state in
             var encoded: [UInt8] = []
             OutputRecord(stream: .system, time: now(), position: 0, bytes: Array((text + "\n").utf8))
                 .encode(into: &encoded)
@@ -206,7 +220,7 @@ package final class JobOutput: Sendable {
     }
 
     package func consume(_ reader: Reader, bytes: Int) {
-        state.withLock { state in
+        locked { state in
             guard var follower = state.followers[reader], bytes > 0 else { return }
             follower.credit += min(bytes, JobOutput.maximumReaderCredit - follower.credit)
             follower.consumed += min(UInt64(bytes), follower.sent - follower.consumed)
@@ -220,7 +234,7 @@ package final class JobOutput: Sendable {
     /// The reader is gone. `wasCut`: it did not say so, and may come back.
     /// - Returns: the hold that now lasts for it until `endHold`.
     package func unfollow(_ reader: Reader, wasCut: Bool) -> Hold? {
-        state.withLock { state in
+        locked { state in
             guard state.followers.removeValue(forKey: reader) != nil else { return nil }
             let mayComeBack = wasCut && state.followers.isEmpty
             if mayComeBack, !state.hasEnded { return state.beginHold() }
@@ -232,7 +246,7 @@ package final class JobOutput: Sendable {
 
     /// One that was ended before, because a reader came, is of no more meaning.
     package func endHold(_ hold: Hold) {
-        state.withLock { state in
+        locked { state in
             guard state.hold == hold else { return }
             state.hold = nil
             grantIfRoom(&state)
@@ -305,7 +319,7 @@ package final class JobOutput: Sendable {
             let unread = progress.length - min(progress.length, max(slowest, progress.logEnd))
             guard unread < JobOutput.windowBytes else { return }
         }
-        if state.allowance.extend(keeping: progress) { state.grant?(state.allowance.credit) }
+        if state.allowance.extend(keeping: progress) { state.granted = state.allowance.credit }
     }
 }
 

@@ -119,6 +119,7 @@ package final class JobRun: Sendable {
             let hold = output.resume()
             _ = scheduler.after(seconds: JobOutput.holdSeconds) { [output] in output.endHold(hold) }
             state.withLock { $0.mayBeClaimed = !output.progress.hasStarted }
+            _ = scheduler.after(seconds: JobRun.startLimit) { [weak self] in self?.giveUpIfNotStarted() }
             resumeEnding()
         } else {
             apply(.claimed)
@@ -134,6 +135,15 @@ package final class JobRun: Sendable {
             state.deadline?.cancel()
             state.deadline = timer
         }
+    }
+
+    /// How long the guest of a machine that was taken over may take to say that the script runs. A script that an earlier
+    /// host agent had sent in part only will never be whole, and is not sent again: it may have been.
+    private static let startLimit = 30.0
+
+    private func giveUpIfNotStarted() {
+        guard !output.progress.hasStarted else { return }
+        apply(.machineLost("the script may not have reached it before the host agent ended"))
     }
 
     private func resumeEnding() {

@@ -82,7 +82,8 @@ package struct MachineCgroup: Sendable {
     package var joined: MachineCgroup { MachineCgroup(self, []) }
 
     /// The processes must have ended. Does nothing where the folders are gone.
-    package func remove() { for folder in folders { rmdir(folder) } }
+    /// Blocks for a moment.
+    package func remove() { for folder in folders { Self.removeEmpty(folder) } }
 
     /// How often the kernel killed in it because its memory was full.
     package func oomKillCount() -> Int {

@@ -29,8 +29,12 @@ final class Slots: Sendable {
         return slot
     }
 
-    /// For a machine that an earlier process left; `name` once it is adopted.
-    func reserve(_ slot: Int, for name: String?) { state.withLock { $0.used[slot] = .some(name) } }
+    /// For a machine that an earlier process left; `name` once it is adopted, and it stays that one's then.
+    func reserve(_ slot: Int, for name: String?) {
+        state.withLock { state in
+            if name != nil || state.used[slot] == nil { state.used[slot] = .some(name) }
+        }
+    }
 
     func release(_ slot: Int) { state.withLock { _ = $0.used.removeValue(forKey: slot) } }
 

@@ -83,8 +83,10 @@ struct LeavingTests {
                 #expect(try await server.call("GET", path).status == 429)
                 try await Wire.with(server.address) { other in
                     var status = 429
-                    // The first one may still be filling its connection's buffers: then it has not stalled yet.
+                    // The first one may still be filling its connection's buffers, which take more on a busy host: then it
+                    // has not stalled yet.
                     while status == 429 {
+                        server.it.node.write(id, .stdout, piece)
                         server.it.clock.step(.seconds(60))
                         try await other.request("GET", path, token: server.token)
                         let head = try await other.head()

@@ -82,6 +82,25 @@ struct CreditTests {
         #expect(second.progress.dropped == 0)
     }
 
+    @Test("that cannot be written may bring the guest's last words on the same thread")
+    func comesBack() throws {
+        let output = try make()
+        let words = Mutex(0)
+        output.onGrant { _ in
+            let number = words.withLock { count in
+                count += 1
+                return count
+            }
+            guard number == 1 else { return }
+            try? output.accept(Array("last".utf8), of: .stderr, received: 100)
+            try? output.commit()
+        }
+        for index in 0..<4 { try output.accept(chunk, of: .stdout, received: UInt64(index + 1)) }
+        try output.commit()
+        #expect(words.withLock { $0 } > 0)
+        #expect(output.progress.stderrCount == 4)
+    }
+
     @Test("counts as granted nothing that is not on disk yet")
     func grantsWhatIsKept() throws {
         let output = try make()

@@ -85,6 +85,8 @@ int chost_seal(int memfd);
 int chost_confine(void);
 /// In a child that is confined so: what becomes of running `path`. 0 when it was refused.
 int chost_confined_exec(const char *path);
+/// The same for a new process with these flags: 5 when it was refused, 0 when it ran.
+int chost_confined_clone(unsigned long flags);
 
 /// Enters a network namespace with this thread only, which must end afterwards and never return to a pool.
 int chost_enter_network(int netns);
