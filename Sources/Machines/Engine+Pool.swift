@@ -75,8 +75,9 @@ extension Engine {
 
     private func closed(_ number: PoolState.CloneNumber) async {
         guard let clone = clones.removeValue(forKey: number) else { return }
-        await clone.discard()
+        // Before anything waits: the pool would hand out meanwhile what is not there any more.
         feed(.gone(number, failure: MachineError("clone_ended", "A clone of the pool ended by itself.")))
+        await clone.discard()
     }
 
     private func warmUp(_ number: PoolState.CloneNumber) {
