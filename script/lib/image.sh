@@ -30,11 +30,22 @@ host_keyrings() {
     } | sort -u | while read -r key; do if [[ -r $key ]]; then echo "$key"; fi; done
 }
 
-# How the host's apt reaches its sources: proxies, and what its administrator decided about their dates.
+# How the host's apt reaches its sources: proxies, and what its administrator decided about their dates. For the making
+# of the image alone: proxies and client certificates are the host's, and may carry a password.
 host_apt_options() {
     apt-config dump 2>/dev/null \
         | grep -E '^Acquire::(http|https)::[^ ]* "[^"]+";$|^Acquire::(Check-Valid-Until|Check-Date|Retries) ' || true
 }
+
+# Those of them that stay in the image. Named one by one, so that no secret slips in.
+guest_apt_options() {
+    host_apt_options | grep -E \
+        '^Acquire::(Check-Valid-Until|Check-Date|Retries|(http|https)::([^ ]*::)?(Verify-Peer|Verify-Host|CaInfo|Timeout)) ' ||
+        true
+}
+
+# Makes package sources forget the user names and passwords in their addresses.
+forget_passwords='s#([a-zA-Z][a-zA-Z0-9+.-]*://)[^/[:space:]]*@#\1#g'
 
 host_authorities() { find /usr/local/share/ca-certificates -name '*.crt' -readable 2>/dev/null | sort; }
 
@@ -42,9 +53,9 @@ packages=$(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$recipe/packages" | paste -s
 key=$({
     cat "${BASH_SOURCE[0]}"
     echo "$packages"
-    host_apt_options
+    guest_apt_options
     (cd "$recipe/files" && find . -type f -print0 | sort -z | xargs -0 sha256sum)
-    host_sources | xargs -r cat
+    host_sources | xargs -r sed -E "$forget_passwords"
     host_keyrings | xargs -r sha256sum
     host_authorities | xargs -r sha256sum
 } | sha256sum | cut -c1-16)
@@ -63,7 +74,7 @@ say "making the image standard (Debian $suite; a few minutes)"
 # Everything of the host's that the guest should have too, laid out as in the guest.
 extra="$work/extra"
 mkdir -p "$extra/etc/apt/apt.conf.d" "$extra/usr/local/share/ca-certificates"
-host_apt_options > "$extra/etc/apt/apt.conf.d/50host"
+guest_apt_options > "$extra/etc/apt/apt.conf.d/50host"
 while read -r file; do
     mkdir -p "$extra$(dirname "$file")"
     cp "$file" "$extra$file"
@@ -88,7 +99,8 @@ if [[ $(id -u) != 0 && ${mode[0]} == --mode=auto ]]; then mode=(--mode=unshare);
 
 # The keys must stand before apt first looks at the sources inside; the lists and their cache stay, so that a machine
 # installs at once. Times later than mmdebstrap's start become that start, and the cache is good for lists with the very
-# times that it saw: so these get an earlier one before it is made.
+# times that it saw: so these get an earlier one before it is made. What mmdebstrap was told of the host's ways to its
+# sources it leaves in the image too, so that is taken out; apt names its lists without users and passwords.
 started=$(( $(date +%s) - 60 ))
 mmdebstrap --quiet "${mode[@]}" --variant=minbase --include="$packages" "${options[@]}" \
     --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
@@ -102,6 +114,8 @@ mmdebstrap --quiet "${mode[@]}" --variant=minbase --include="$packages" "${optio
     --customize-hook='rm -f "$1/etc/machine-id" "$1/var/lib/dbus/machine-id" "$1/etc/resolv.conf"; : > "$1/etc/machine-id"' \
     --customize-hook='chroot "$1" dpkg-query -W -f "\${Package}=\${Version}\n" > "$1/installed"' \
     --customize-hook="download /installed '$work/installed'" --customize-hook='rm "$1/installed"' \
+    --customize-hook="find \"\$1/etc/apt/sources.list\"* -type f -exec sed -E -i '$forget_passwords' {} +" \
+    --customize-hook='sed -E -i "/^ *Acquire::(http|https)::/d" "$1/etc/apt/apt.conf.d/99mmdebstrap"' \
     --customize-hook="find \"\$1/var/lib/apt/lists\" \"\$1/var/lib/dpkg/status\" -type f -exec touch -d '@$started' {} +" \
     --customize-hook='chroot "$1" apt-get clean; chroot "$1" apt-cache gencaches >/dev/null 2>&1' \
     "$suite" "$work/root.tar" "${sources[@]}" >&2
