@@ -23,10 +23,12 @@ struct MagsProcess {
     /// - Parameters:
     ///   - stdin: what it reads; an empty input by default.
     ///   - terminal: what its standard error is instead of a pipe.
+    ///   - program: something else that is run like it.
     init(
-        _ arguments: [String], environment: [String: String], stdin: String = "", terminal: FileHandle? = nil
+        _ arguments: [String], environment: [String: String], stdin: String = "", terminal: FileHandle? = nil,
+        program: URL = MagsProcess.program
     ) throws {
-        process.executableURL = MagsProcess.program
+        process.executableURL = program
         process.arguments = arguments
         process.environment = environment
         process.standardOutput = stdout
@@ -60,8 +62,10 @@ struct MagsProcess {
         return Result(exitCode: process.terminationStatus, stdout: stdout, stderr: stderr)
     }
 
-    static func run(_ arguments: [String], environment: [String: String], stdin: String = "") async throws -> Result {
-        try await MagsProcess(arguments, environment: environment, stdin: stdin).result()
+    static func run(
+        _ arguments: [String], environment: [String: String], stdin: String = "", program: URL = MagsProcess.program
+    ) async throws -> Result {
+        try await MagsProcess(arguments, environment: environment, stdin: stdin, program: program).result()
     }
 
     /// Reading a pipe blocks: on a thread of its own.

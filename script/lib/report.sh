@@ -42,15 +42,25 @@ writable() {
     die "cannot write to $1" "${reason##*: }" "Mend that, or set $2 to another folder of yours, and run this again."
 }
 
-# While a part is quiet, says every 20 s what its log says last. Ends with its parent, however that ends, and has no
-# child of its own that could stay behind.
+# While a part runs, says what its log says last: on a terminal in the part's own line, elsewhere every 20 s when that is
+# something new. Ends with its parent, however that ends, and has no child of its own that could stay behind.
 heartbeat() {
-    local log=$1 name=$2 last silence
+    local log=$1 name=$2 every=20 last='' said='' silence room=100
+    if [ -t 1 ]; then
+        every=2 room=$(($(tput cols 2>/dev/null || echo 80) - 50))
+        [ "$room" -gt 9 ] || return 0
+    fi
     exec {silence}<> <(:)
-    until read -r -t 20 -u "$silence"; do
+    until read -r -t "$every" -u "$silence"; do
         kill -0 $$ 2>/dev/null || return
-        last=$(tail -c 400 "$log" 2>/dev/null | tr '\r' '\n' | grep -v '^ *$' | tail -n 1 | cut -c 1-100)
-        printf '\n      … %s\n  %-44s' "$last" "$name"
+        last=$(tail -c 400 "$log" 2>/dev/null | tr '\r' '\n' | grep -v '^ *$' | tail -n 1 | tr -d '[:cntrl:]')
+        [ "$last" != "$said" ] || continue
+        said=$last
+        if [ -t 1 ]; then
+            printf '\r\033[K  %-44s %s' "$name" "${last:0:room}"
+        else
+            printf '\n      … %s\n  %-44s' "${last:0:room}" "$name"
+        fi
     done
 }
 
@@ -68,6 +78,7 @@ part() {
     kill "$beat" 2>/dev/null || true
     wait "$beat" 2>/dev/null || true
     beat=
+    if [ -t 1 ]; then printf '\r\033[K  %-44s' "$name"; fi
     if [ "$status" != 0 ]; then
         printf ' failed after %s s\n\n' "$(seconds_since "$since")"
         tail -n 40 "$log" >&2

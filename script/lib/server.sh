@@ -32,15 +32,19 @@ api() {
 # It answers, and its machines can be made.
 is_ready() { [[ $(api /health 2>/dev/null) =~ \"status\"\ *:\ *\"ok\" ]]; }
 
-is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+# cannot_listen PORT: says why the server could not listen there, and fails when it could. perl is on every Debian.
+cannot_listen() {
+    perl -MSocket -e '
+        my $socket;
+        socket($socket, PF_INET, SOCK_STREAM, 0) && setsockopt($socket, SOL_SOCKET, SO_REUSEADDR, 1)
+            && bind($socket, sockaddr_in($ARGV[0], INADDR_LOOPBACK)) && listen($socket, 1) && exit 1;
+        print lcfirst "$!\n"' "$1"
+}
 
 free_port() {
     local port
     for port in $(seq 8042 8141); do
-        if is_free "$port"; then
-            printf '%s\n' "$port"
-            return
-        fi
+        cannot_listen "$port" >/dev/null || { printf '%s\n' "$port"; return; }
     done
     die "no free port between 8042 and 8141" "Name one: script/up --port N"
 }
