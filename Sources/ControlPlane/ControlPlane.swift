@@ -100,6 +100,7 @@ package final class ControlPlane: Sendable {
         switch report {
         case .outputEnd(let reader): readers.reader(reader)?.finish(.end)
         case .outputUnknown(let reader): readers.reader(reader)?.finish(.unknown)
+        case .outputUnreadable(let reader): readers.reader(reader)?.fail(.outputUnreadable)
         case .outputSkipped(let reader, let offset, let stdout, let stderr):
             readers.reader(reader)?.skip(to: offset, stdout: stdout, stderr: stderr)
         case .pool(let request, _), .diagnosis(let request, _): questions.answer(request, report)
@@ -160,7 +161,8 @@ package final class ControlPlane: Sendable {
             logger.error("orphaned uploads could not be removed", metadata: ["error": "\(error)"])
         }
         while true {
-            do { try await Retention(store: store, files: files, node: node, clock: clock).sweep(isConnected) } catch {
+            let retention = Retention(store: store, files: files, node: node, questions: questions, clock: clock)
+            do { try await retention.sweep(isConnected) } catch {
                 logger.error("old jobs and uploads could not be removed", metadata: ["error": "\(error)"])
             }
             try await clock.sleep(.seconds(3600))

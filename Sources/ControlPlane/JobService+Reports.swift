@@ -18,7 +18,7 @@ extension JobService {
             case .running(let id, let machine): try await running(id, on: machine)
             case .ended(let id, let outcome, let machine): try await end(id, outcome, on: machine)
             case .inventoryEnd: try await endReconciliation()
-            case .outputEnd, .outputUnknown, .outputSkipped, .pool, .diagnosis: break
+            case .outputEnd, .outputUnknown, .outputUnreadable, .outputSkipped, .pool, .diagnosis: break
             }
         } catch {
             // The report is not settled: the node says it again when it is asked.

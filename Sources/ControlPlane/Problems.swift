@@ -16,6 +16,16 @@ extension Problem {
         503, "node_unavailable", "The host that runs the machines does not answer.",
         hint: "It is started again by itself; `mags doctor` says more.", isRetryable: true)
 
+    /// The host cannot read its own file.
+    static let outputUnreadable = Problem(
+        500, "output_unreadable", "The host cannot read what it kept of the job's output.",
+        hint: "The host role's log says why: a damaged disk, or too many open files.")
+
+    /// The last word to those who follow a job while the server is stopped.
+    package static let serverStopped = Problem(
+        503, "server_stopped", "The server is being stopped: nothing can be followed on it any more.",
+        hint: "Follow the job again when the server is back; its status says what became of it.", isRetryable: true)
+
     static func jobNotFound(_ text: String) -> Problem {
         Problem(
             404, "job_not_found", "No job found: job '\(text.prefix(128))' not found.",

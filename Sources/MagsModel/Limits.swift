@@ -11,6 +11,8 @@ public enum Limits {
     public static let logBytes = 64 << 20
     public static let logRecordOverhead = 64
     public static let requestBodyBytes = 8 << 20
+    /// From a job's end on; with its log.
+    public static let jobDays = 30
     public static let headerFieldBytes = 16 * 1024
     public static let headerBytes = 64 * 1024
     public static let defaultTimeoutSeconds = 24 * 3600

@@ -15,6 +15,8 @@ public enum Report: Sendable, Codable {
     case outputEnd(reader: UInt32)
     /// The node has nothing of this job.
     case outputUnknown(reader: UInt32)
+    /// What the node has of the job's output cannot be read, or not from here on.
+    case outputUnreadable(reader: UInt32)
     case pool(request: UInt32, PoolStatus)
     case diagnosis(request: UInt32, [Finding])
 }

@@ -70,13 +70,15 @@ package actor MemoryStore: Store {
         }
     }
 
-    package func deleteJobs(finishedBefore time: Int64) -> [JobID] {
-        let old = kept.filter { job in job.end.map { $0.finishedAt < time } ?? false }.map(\.id)
-        let gone = Set(old)
+    package func jobs(finishedBefore time: Int64, limit: Int) -> [JobID] {
+        kept.filter { job in job.end.map { $0.finishedAt < time } ?? false }.prefix(limit).map(\.id)
+    }
+
+    package func deleteJobs(_ ids: [JobID]) {
+        let gone = Set(ids)
         kept.removeAll { gone.contains($0.id) }
         payloads = payloads.filter { !gone.contains($0.key) }
         indices = Dictionary(uniqueKeysWithValues: kept.enumerated().map { ($1.id, $0) })
-        return old
     }
 
     package func insert(_ token: TokenRecord) throws {

@@ -25,8 +25,10 @@ package protocol JobStore: Sendable {
     func resolve(_ text: String, of owner: Owner) async throws -> JobRecord?
     /// Jobs without a final state, oldest first.
     func unfinishedJobs() async throws -> [UnfinishedJob]
-    /// - Returns: the ids of those that are gone now.
-    func deleteJobs(finishedBefore time: Int64) async throws -> [JobID]
+    /// The oldest jobs that ended before this time.
+    func jobs(finishedBefore time: Int64, limit: Int) async throws -> [JobID]
+    /// Unknown ones are left out.
+    func deleteJobs(_ ids: [JobID]) async throws
 }
 
 package protocol TokenStore: Sendable {

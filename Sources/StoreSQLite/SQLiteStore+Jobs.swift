@@ -158,12 +158,19 @@ extension SQLiteStore {
         }
     }
 
-    package func deleteJobs(finishedBefore time: Int64) async throws -> [JobID] {
+    package func jobs(finishedBefore time: Int64, limit: Int) async throws -> [JobID] {
+        try await pool.read { database in
+            try String.fetchAll(
+                database, sql: "SELECT id FROM job WHERE finished_at < ? ORDER BY number LIMIT ?",
+                arguments: [time, limit]
+            ).compactMap { JobID($0) }
+        }
+    }
+
+    package func deleteJobs(_ ids: [JobID]) async throws {
         try await write { database in
-            let ids = try String.fetchAll(
-                database, sql: "SELECT id FROM job WHERE finished_at < ? ORDER BY number", arguments: [time])
-            try database.execute(sql: "DELETE FROM job WHERE finished_at < ?", arguments: [time])
-            return ids.compactMap { JobID($0) }
+            let statement = try database.cachedStatement(sql: "DELETE FROM job WHERE id = ?")
+            for id in ids { try statement.execute(arguments: [id.text]) }
         }
     }
 }

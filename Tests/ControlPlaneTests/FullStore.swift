@@ -44,9 +44,10 @@ final class FullStore: Store {
     func jobs(_ query: JobQuery) async throws -> JobPage { await store.jobs(query) }
     func resolve(_ text: String, of owner: Owner) async throws -> JobRecord? { await store.resolve(text, of: owner) }
     func unfinishedJobs() async throws -> [UnfinishedJob] { await store.unfinishedJobs() }
-    func deleteJobs(finishedBefore time: Int64) async throws -> [JobID] {
-        try await take { await $0.deleteJobs(finishedBefore: time) }
+    func jobs(finishedBefore time: Int64, limit: Int) async throws -> [JobID] {
+        await store.jobs(finishedBefore: time, limit: limit)
     }
+    func deleteJobs(_ ids: [JobID]) async throws { try await take { await $0.deleteJobs(ids) } }
     func insert(_ token: TokenRecord) async throws { try await take { try await $0.insert(token) } }
     func token(withHash hash: [UInt8]) async throws -> TokenRecord? { await store.token(withHash: hash) }
     func noteUse(ofToken id: String, at time: Int64) async throws {

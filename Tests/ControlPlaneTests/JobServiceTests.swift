@@ -1,10 +1,11 @@
-import ControlPlane
 import Foundation
 import MagsModel
 import NodeWire
 import Store
 import Synchronization
 import Testing
+
+@testable import ControlPlane
 
 @Suite("Jobs")
 struct JobServiceTests {
@@ -179,7 +180,60 @@ struct JobServiceTests {
             #expect(try await it.store.job(job.id) != nil)
             it.clock.step(.seconds(24 * 3600 + 1))
             _ = await it.node.received { if case .forget(job.id) = $0 { true } else { false } }
+            await it.clock.sleeper(for: .seconds(3600))
             #expect(try await it.store.job(job.id) == nil)
+        }
+    }
+
+    @Test("are kept until the node has surely heard that their output can go")
+    func retentionOverALostConnection() async throws {
+        try await Fixture.with { it in
+            let job = try await it.submit()
+            it.node.end(job.id)
+            _ = try await it.control.jobs.ended(job.id)
+            // The control plane's own sweep leaves jobs alone without a connection.
+            it.node.disconnect()
+            while it.control.isConnected { await Task.yield() }
+            it.clock.step(.seconds(30 * 24 * 3600 + 1))
+            let node = ForgetfulNode()
+            let retention = Retention(
+                store: it.store, files: it.control.files, node: node, questions: node.questions, clock: it.clock.clock)
+            await #expect { try await retention.sweep(true) } throws: { ($0 as? Problem) == .nodeUnavailable }
+            #expect(try await it.store.job(job.id) != nil)
+            node.state.withLock { $0.isThere = true }
+            try await retention.sweep(true)
+            #expect(node.state.withLock { $0.forgotten } == [job.id])
+            #expect(try await it.store.job(job.id) == nil)
+        }
+    }
+}
+
+/// A node whose connection breaks at each question until it is there.
+private final class ForgetfulNode: Node {
+    struct State {
+        var isThere = false
+        var forgotten: [JobID] = []
+        var questions: NodeQuestions?
+    }
+
+    let state = Mutex(State())
+    var questions: NodeQuestions {
+        state.withLock { state in
+            let questions = state.questions ?? NodeQuestions(node: self, clock: .system)
+            state.questions = questions
+            return questions
+        }
+    }
+
+    func send(_ assignment: Assignment) async {
+        let isThere = state.withLock { $0.isThere }
+        switch assignment {
+        case .forget(let id) where isThere: state.withLock { $0.forgotten.append(id) }
+        case .pool(let request) where isThere:
+            let status = PoolStatus(idle: 0, busy: 0, warming: 0, restingSize: 0, waiting: 0)
+            questions.answer(request, .pool(request: request, status))
+        case .pool: questions.connectionLost()
+        default: break
         }
     }
 }

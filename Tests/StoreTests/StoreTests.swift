@@ -182,8 +182,11 @@ struct StoreTests {
             for job in jobs { try await store.insert(job, StoreTests.payload()) }
             _ = try await store.finish(jobs[0].id, StoreTests.end(.exited, 0, at: 99), on: nil)
             _ = try await store.finish(jobs[1].id, StoreTests.end(.exited, 0, at: 100), on: nil)
-            #expect(try await store.deleteJobs(finishedBefore: 100) == [jobs[0].id])
-            #expect(try await store.deleteJobs(finishedBefore: 100) == [])
+            #expect(try await store.jobs(finishedBefore: 101, limit: 1) == [jobs[0].id])
+            let old = try await store.jobs(finishedBefore: 100, limit: 10)
+            #expect(old == [jobs[0].id])
+            try await store.deleteJobs(old + [.random()])
+            #expect(try await store.jobs(finishedBefore: 100, limit: 10) == [])
             #expect(try await store.job(jobs[0].id) == nil)
             #expect(try await store.payload(of: jobs[0].id) == nil)
             #expect(try await store.job(jobs[1].id) != nil)
