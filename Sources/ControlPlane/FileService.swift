@@ -13,6 +13,8 @@ package struct FileService: Sendable {
     private let clock: WallClock
     private let maximumBytes: Int
     private let room: DiskRoom
+    private let places = UploadPlaces()
+    private static let queue = BlockingQueue("mags.files")
     /// What lay there before this process received anything.
     private let foundFiles: [String]
 
@@ -35,17 +37,22 @@ package struct FileService: Sendable {
 
     /// Begins an upload; the bytes go into `Upload.write`, and it exists from `finish` on.
     package func begin(name: String, owner: Owner) throws -> Upload {
+        let name = try FileService.checkedName(name)
         let id = "file-" + TokenService.hexadecimal((0..<12).map { _ in UInt8.random(in: 0...255) })
         return Upload(
-            id: id, name: try FileService.checkedName(name), owner: owner, path: "\(folder)/\(id)",
-            maximumBytes: maximumBytes, room: room)
+            id: id, name: name, owner: owner, path: "\(folder)/\(id)", maximumBytes: maximumBytes, room: room,
+            place: try places.take())
     }
 
     /// Removes what a crash left without an entry in the store: whole files that nobody was told of.
     func removeOrphans() async throws {
         guard !foundFiles.isEmpty else { return }
         let known = try await store.uploadIDs()
-        for name in foundFiles where !known.contains(name) { unlink("\(folder)/\(name)") }
+        try await remove(foundFiles.filter { !known.contains($0) })
+    }
+
+    private func remove(_ names: [String]) async throws {
+        try await FileService.queue.run { [folder] in for name in names { unlink("\(folder)/\(name)") } }
     }
 
     /// Keeps a whole upload.
@@ -57,7 +64,7 @@ package struct FileService: Sendable {
         do {
             try await store.insert(record)
         } catch {
-            unlink(upload.path)
+            try? await remove([upload.id])
             throw error
         }
         return record
@@ -81,9 +88,8 @@ package struct FileService: Sendable {
 
     /// Removes what nobody used for a day.
     func sweep() async throws {
-        for id in try await store.deleteUploads(unusedSince: clock.now() - FileService.keptSeconds * 1_000_000) {
-            unlink("\(folder)/\(id)")
-        }
+        try await remove(
+            store.deleteUploads(unusedSince: clock.now() - FileService.keptSeconds * 1_000_000))
     }
 
     /// The last part of the name that the client gave.

@@ -11,20 +11,28 @@ package actor Upload {
     nonisolated let path: String
     private let maximumBytes: Int
     private let room: DiskRoom
+    /// Of the uploads at once; kept until this one is whole or given up.
+    private var place: UploadPlaces.Place?
     /// At which size the disk's room is looked at again.
     private var nextCheck: Int64 = 0
+    /// All uploads together overrun the room that is kept back by this much each at most.
+    private static let checkedBytes: Int64 = 1 << 20
     private let queue = BlockingQueue("mags.upload")
     private var descriptor: Int32?
     private var size: Int64 = 0
     private var isWhole = false
 
-    init(id: String, name: String, owner: Owner, path: String, maximumBytes: Int, room: DiskRoom) {
+    init(
+        id: String, name: String, owner: Owner, path: String, maximumBytes: Int, room: DiskRoom,
+        place: UploadPlaces.Place
+    ) {
         self.id = id
         self.name = name
         self.owner = owner
         self.path = path
         self.maximumBytes = maximumBytes
         self.room = room
+        self.place = place
     }
 
     /// Returns when the bytes are in the file. One call at a time.
@@ -34,7 +42,7 @@ package actor Upload {
         }
         if size >= nextCheck {
             try await room.check()
-            nextCheck = size + (16 << 20)
+            nextCheck = size + Upload.checkedBytes
         }
         let descriptor = try await opened()
         try await queue.run {
@@ -59,19 +67,24 @@ package actor Upload {
         let path = path
         try await queue.run {
             guard rename(path + ".part", path) == 0 else { throw Upload.problem(errno) }
+            Foundation.close(descriptor)
         }
-        Foundation.close(descriptor)
         self.descriptor = nil
         isWhole = true
+        place = nil
         return size
     }
 
     /// Drops what was received. No effect on a whole upload.
-    package func abandon() {
+    package func abandon() async {
+        defer { place = nil }
         guard !isWhole, let descriptor else { return }
-        Foundation.close(descriptor)
         self.descriptor = nil
-        unlink(path + ".part")
+        let path = path
+        try? await queue.run {
+            Foundation.close(descriptor)
+            unlink(path + ".part")
+        }
     }
 
     private func opened() async throws -> Int32 {

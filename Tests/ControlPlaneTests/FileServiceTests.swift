@@ -3,6 +3,7 @@ import MagsModel
 import NIOCore
 import NodeWire
 import Store
+import Synchronization
 import Testing
 
 @testable import ControlPlane
@@ -77,6 +78,43 @@ struct FileServiceTests {
             }
             await upload.abandon()
             #expect(try FileServiceTests.files(it) == [])
+        }
+    }
+
+    @Test("are received sixteen at a time, and each place is free again when its upload is whole, given up or left")
+    func places() async throws {
+        try await Fixture.with { it in
+            func begin() throws -> Upload { try it.control.files.begin(name: "x", owner: .administrator) }
+            var uploads = try (0..<UploadPlaces.maximum).map { _ in try begin() }
+            func isRefused() -> Bool {
+                do { _ = try begin() } catch { return (error as? Problem)?.code == "too_many_uploads" }
+                return false
+            }
+            #expect(isRefused())
+            await uploads[0].abandon()
+            let another = try begin()
+            #expect(isRefused())
+            _ = try await it.control.files.finish(another)
+            uploads[0] = try begin()
+            #expect(isRefused())
+            uploads.removeLast()
+            #expect(!isRefused())
+        }
+    }
+
+    @Test("look at the disk's room again at each further MiB")
+    func room() async throws {
+        let looks = Mutex(0)
+        let gauge: DiskRoom.Gauge = { _ in
+            looks.withLock { $0 += 1 }
+            return DiskRoom.Measure(freeBytes: looks.withLock { $0 } < 3 ? 1 << 40 : 0, totalBytes: 1 << 40)
+        }
+        try await Fixture.with(diskGauge: gauge) { it in
+            let upload = try it.control.files.begin(name: "x", owner: .administrator)
+            let piece = ByteBuffer(repeating: 7, count: 1 << 19)
+            for _ in 0..<4 { try await upload.write(piece) }
+            await #expect { try await upload.write(piece) } throws: { ($0 as? Problem) == .diskFull }
+            #expect(looks.withLock { $0 } == 3)
         }
     }
 
