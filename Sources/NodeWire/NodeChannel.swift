@@ -5,30 +5,44 @@ import NIOPosix
 /// thread. What comes in is bounded by the protocol itself: output flows only within a reader's credit.
 public final class NodeChannel: Sendable {
     private let channel: any Channel
+    private let maximumPendingBytes: Int
     /// Ends when the connection does.
     public let frames: AsyncStream<NodeFrame>
 
-    init(channel: any Channel, frames: AsyncStream<NodeFrame>) {
+    /// Far above what the readers' credit allows an honest other side to leave unread.
+    static let maximumPendingBytes = 512 << 20
+
+    init(
+        channel: any Channel, frames: AsyncStream<NodeFrame>, maximumPendingBytes: Int = NodeChannel.maximumPendingBytes
+    ) {
         self.channel = channel
+        self.maximumPendingBytes = maximumPendingBytes
         self.frames = frames
     }
 
-    /// Lost without a word when the connection is gone; `frames` ends then.
+    /// Lost without a word when the connection is gone; `frames` ends then. Another side that does not read loses the
+    /// connection: what it takes up again on the next one is all there, and memory is not its to fill.
     public func send(_ frame: NodeFrame) {
         // Always by the event loop's queue: written at once where the caller is on the loop already, a frame would
         // overtake those of other threads.
-        channel.eventLoop.execute { [channel] in channel.writeAndFlush(frame, promise: nil) }
+        channel.eventLoop.execute { [channel, maximumPendingBytes] in
+            let pending = try? channel.syncOptions?.getOption(.bufferedWritableBytes)
+            guard (pending ?? 0) <= maximumPendingBytes else { return channel.close(promise: nil) }
+            channel.writeAndFlush(frame, promise: nil)
+        }
     }
 
     public func close() { channel.close(promise: nil) }
 
-    static func install(on channel: any Channel) -> EventLoopFuture<NodeChannel> {
+    static func install(
+        on channel: any Channel, maximumPendingBytes: Int = NodeChannel.maximumPendingBytes
+    ) -> EventLoopFuture<NodeChannel> {
         let (frames, continuation) = AsyncStream.makeStream(of: NodeFrame.self)
         return channel.eventLoop.submit {
             try channel.pipeline.syncOperations.addHandlers(
                 ByteToMessageHandler(NodeFrameDecoder()), MessageToByteHandler(NodeFrameEncoder()),
                 NodeFrameSink(continuation))
-            return NodeChannel(channel: channel, frames: frames)
+            return NodeChannel(channel: channel, frames: frames, maximumPendingBytes: maximumPendingBytes)
         }
     }
 

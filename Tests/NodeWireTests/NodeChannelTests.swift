@@ -2,9 +2,10 @@ import Foundation
 import MagsModel
 import NIOCore
 import NIOPosix
-import NodeWire
 import Synchronization
 import Testing
+
+@testable import NodeWire
 
 @Suite("A connection between a node and the control plane")
 struct NodeChannelTests {
@@ -36,6 +37,27 @@ struct NodeChannelTests {
         client.close()
         await listener.close()
         try await group.shutdownGracefully()
+    }
+
+    @Test("ends when the other side does not read, before what waits for it fills the memory", .timeLimit(.minutes(1)))
+    func unread() async throws {
+        let group = MultiThreadedEventLoopGroup.singleton
+        let path = NSTemporaryDirectory() + "mags-\(UUID().uuidString.prefix(8)).sock"
+        let (ends, found) = AsyncStream.makeStream(of: NodeChannel.self)
+        let listener = try await ServerBootstrap(group: group)
+            .childChannelInitializer { child in
+                NodeChannel.install(on: child, maximumPendingBytes: 1 << 20).map { found.yield($0) }
+            }
+            .bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+        let reader = try await ClientBootstrap(group: group).channelOption(.autoRead, value: false)
+            .connect(unixDomainSocketPath: path).get()
+        var iterator = ends.makeAsyncIterator()
+        let node = try #require(await iterator.next())
+        for _ in 0..<8 { node.send(.records(reader: 1, offset: 0, ByteBuffer(repeating: 7, count: 1 << 20))) }
+        for await _ in node.frames { Issue.record("nothing was sent to it") }
+        // It may have seen the end already.
+        try? await reader.close()
+        try await listener.close()
     }
 
     @Test("carries records with their reader and their offset, and reports between them, in order")
