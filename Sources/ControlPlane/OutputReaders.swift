@@ -13,6 +13,8 @@ final class OutputReaders: Sendable {
         var open: [ObjectIdentifier: OutputReader] = [:]
         var byNumber: [UInt32: OutputReader] = [:]
         var isConnected = false
+        /// The server in front stops: nobody is taken any more.
+        var isClosed = false
     }
 
     private let node: any Node
@@ -39,14 +41,26 @@ final class OutputReaders: Sendable {
         let reader = OutputReader(
             job: job, isLive: isLive, holder: holder, node: node, questions: questions, clock: clock)
         let (number, displaced) = try state.withLock { state -> (UInt32?, OutputReader?) in
+            guard !state.isClosed else { throw Problem.serverStopped }
             guard isLive || state.isConnected else { throw Problem.nodeUnavailable }
             let displaced = try displaceable(for: holder, &state)
             state.open[ObjectIdentifier(reader)] = reader
             return (state.isConnected ? newNumber(for: reader, &state) : nil, displaced)
         }
         if let displaced { await cutOff(displaced) }
-        if let number { await reader.attach(as: number) }
+        if let number { await attach(reader, as: number) }
         return reader
+    }
+
+    /// Whoever closed the reader meanwhile may not have known this number, or was told it before the node was.
+    private func attach(_ reader: OutputReader, as number: UInt32) async {
+        await reader.attach(as: number)
+        let isGone = state.withLock { state in
+            guard state.open[ObjectIdentifier(reader)] == nil else { return false }
+            state.byNumber[number] = nil
+            return true
+        }
+        if isGone { await node.send(.unfollow(reader: number)) }
     }
 
     /// Ends those that have not read for so long that nobody will.
@@ -105,7 +119,7 @@ final class OutputReaders: Sendable {
             return newNumber(for: reader, &state)
         }
         reader.forgetEnd()
-        if let number { await reader.attach(as: number) }
+        if let number { await attach(reader, as: number) }
     }
 
     func reader(_ number: UInt32) -> OutputReader? { state.withLock { $0.byNumber[number] } }
@@ -117,7 +131,7 @@ final class OutputReaders: Sendable {
             state.byNumber = [:]
             return state.open.values.map { ($0, newNumber(for: $0, &state)) }
         }
-        for (reader, number) in again { await reader.attach(as: number) }
+        for (reader, number) in again { await attach(reader, as: number) }
     }
 
     func connectionLost() {
@@ -129,10 +143,13 @@ final class OutputReaders: Sendable {
         for reader in readers { reader.detach() }
     }
 
-    /// Ends every reader, so that a server that stops waits for none.
+    /// Ends every reader and takes no other, so that a server that stops waits for none.
     func closeAll() {
-        let problem = Problem(503, "server_stopping", "The server is stopping.", isRetryable: true)
-        for reader in state.withLock({ Array($0.open.values) }) { reader.fail(problem) }
+        let readers = state.withLock { state in
+            state.isClosed = true
+            return Array(state.open.values)
+        }
+        for reader in readers { reader.fail(.serverStopped) }
     }
 
     private func newNumber(for reader: OutputReader, _ state: inout State) -> UInt32 {

@@ -16,17 +16,22 @@ extension Call {
         let last = isLive ? HTTPField.Name("Last-Event-ID").flatMap { request.headers[$0] }.flatMap { Int($0) } : nil
         let after = try query.number("after", in: 0...Int.max, default: max(0, last ?? 0))
         let limit = try query.number("limit", in: 1...rules.maximumLogEntries, default: rules.maximumLogEntries)
+        let isPaged = query.text("after") != nil || query.text("limit") != nil
         let job = try await job()
         let feed = try await controlPlane.jobs.output(of: job, isLive: isLive, holder: token.id)
         guard isLive else {
             let hasEnded = job.state.isFinal
             return follow(feed, as: "application/json") { writer, _ in
                 var list = LogWriter(after: after)
-                try await list.writeList(feed, limit: limit, hasEnded: hasEnded, &writer)
+                try await list.writeList(feed, limit: limit, hasEnded: hasEnded, tellsOfRest: !isPaged, &writer)
             }
         }
         let jobs = controlPlane.jobs
-        return follow(feed, as: "text/event-stream") { writer, _ in
+        let lastWord: @Sendable (ErrorReply) throws -> ByteBuffer = { reply in
+            ByteBuffer(
+                string: "event: error\ndata: \(String(decoding: try JSONBytes.encode(reply), as: UTF8.self))\n\n")
+        }
+        return follow(feed, as: "text/event-stream", lastWord: lastWord) { writer, _ in
             var events = LogWriter(after: after)
             try await events.writeEvents(feed, &writer)
             if let ended = try await jobs.ended(job.id) {
@@ -48,7 +53,7 @@ private struct LogWriter: Sendable {
     init(after: Int) { self.after = after }
 
     mutating func writeList(
-        _ feed: OutputFeed, limit: Int, hasEnded: Bool, _ writer: inout any ResponseBodyWriter
+        _ feed: OutputFeed, limit: Int, hasEnded: Bool, tellsOfRest: Bool, _ writer: inout any ResponseBodyWriter
     ) async throws {
         var list = LogList(after: after, limit: limit)
         reading: while let records = try await feed.next() {
@@ -58,7 +63,7 @@ private struct LogWriter: Sendable {
             }
         }
         if hasEnded, list.nextAfter == nil { for line in lines.finish() where try !list.add(line) { break } }
-        try await writer.write(list.end())
+        try await writer.write(list.end(tellsOfRest: tellsOfRest))
     }
 
     mutating func writeEvents(_ feed: OutputFeed, _ writer: inout any ResponseBodyWriter) async throws {
@@ -94,6 +99,7 @@ private struct LogList: Sendable {
     private var count = 0
     private var bytes = 0
     private var last: Int
+    private var lastTime: UInt64 = 0
 
     init(after: Int, limit: Int) {
         self.after = after
@@ -112,7 +118,7 @@ private struct LogList: Sendable {
         let written = buffer.writeBytes(try JSONBytes.encode(LogEntry(line)))
         count += 1
         bytes += written
-        last = line.number
+        (last, lastTime) = (line.number, line.time)
         return true
     }
 
@@ -121,7 +127,18 @@ private struct LogList: Sendable {
         return buffer
     }
 
-    mutating func end() -> ByteBuffer {
+    /// - Parameter tellsOfRest: whether a last entry says that some were left out: for a client that never asks for a
+    ///   part, and so does not know of `next_after`. It has no number of its own.
+    mutating func end(tellsOfRest: Bool) throws -> ByteBuffer {
+        if tellsOfRest, let nextAfter {
+            let text =
+                "The log is longer than one list: \(count) entries are here. The next ones come with after=\(nextAfter)."
+            buffer.writeString(",")
+            let entry = LogEntry(
+                seq: nextAfter, timestamp: Timestamp.text(Int64(clamping: lastTime)), level: "info", stream: "system",
+                message: text)
+            buffer.writeBytes(try JSONBytes.encode(entry))
+        }
         buffer.writeString(nextAfter.map { "],\"next_after\":\($0)}" } ?? "]}")
         return take()
     }

@@ -41,7 +41,10 @@ extension Call {
         let job = try await job()
         let jobs = controlPlane.jobs
         let feed = try await jobs.output(of: job, isLive: isLive, holder: token.id)
-        return follow(feed, as: OutputFrame.mediaType) { [cursor] writer, _ in
+        let lastWord: @Sendable (ErrorReply) throws -> ByteBuffer = { reply in
+            ByteBuffer(bytes: OutputFrame(kind: .error, payload: try JSONBytes.encode(reply)).encoded())
+        }
+        return follow(feed, as: OutputFrame.mediaType, lastWord: lastWord) { [cursor] writer, _ in
             var cursor = cursor
             while let records = try await feed.next() {
                 var buffer = try cursor.frames(of: records)

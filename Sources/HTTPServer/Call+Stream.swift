@@ -1,5 +1,6 @@
 import ControlPlane
 import Hummingbird
+import MagsAPI
 import MagsModel
 import NIOCore
 import Synchronization
@@ -16,10 +17,14 @@ extension Call {
     /// A streamed answer that ends its reader when the client leaves, when its token is good no longer, or when another
     /// needs its place.
     ///
-    /// - Parameter write: when it gets no records, it sends something small if `ClientSigns.mustProbe`, where its format
-    ///   has something that means nothing; else the kernel finds out within a minute or so.
+    /// - Parameters:
+    ///   - lastWord: how its format says that the stream ends before the job does, and why; one without such a sign is
+    ///     cut off.
+    ///   - write: when it gets no records, it sends something small if `ClientSigns.mustProbe`, where its format has
+    ///     something that means nothing; else the kernel finds out within a minute or so.
     func follow(
         _ feed: OutputFeed, as contentType: String,
+        lastWord: (@Sendable (ErrorReply) throws -> ByteBuffer)? = nil,
         _ write: @escaping @Sendable (inout any ResponseBodyWriter, ClientSigns) async throws -> Void
     ) -> Response {
         let (body, channel, signs) = (request.body, channel, ClientSigns())
@@ -35,11 +40,18 @@ extension Call {
                 }
             } catch {
                 await feed.close()
-                throw error
+                guard let lastWord, let problem = error as? Problem, Self.isTold(problem) else { throw error }
+                try await writer.write(lastWord(ErrorReply(problem, requestID: RequestID().description)))
+                return try await writer.finish(nil)
             }
             await feed.close()
             try await writer.finish(nil)
         }
+    }
+
+    /// The rest end a stream because its connection is closed.
+    private static func isTold(_ problem: Problem) -> Bool {
+        ["server_stopped", "output_unreadable", "output_damaged"].contains(problem.code)
     }
 
     /// At each interval lets a quiet stream show that it lives, and ends one whose token was revoked or has expired.

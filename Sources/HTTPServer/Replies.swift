@@ -23,9 +23,7 @@ extension Response {
     }
 
     static func problem(_ problem: Problem, requestID: String) -> Response {
-        let reply = ErrorReply(
-            error: problem.message, code: problem.code, requestID: requestID, hint: problem.hint,
-            retryable: problem.isRetryable)
+        let reply = ErrorReply(problem, requestID: requestID)
         var headers: HTTPFields = [.contentType: "application/json"]
         switch problem.status {
         case 401: headers[.wwwAuthenticate] = "Bearer"
@@ -36,6 +34,14 @@ extension Response {
         return Response(
             status: HTTPResponse.Status(code: problem.status), headers: headers,
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+}
+
+extension ErrorReply {
+    init(_ problem: Problem, requestID: String) {
+        self.init(
+            error: problem.message, code: problem.code, requestID: requestID, hint: problem.hint,
+            retryable: problem.isRetryable)
     }
 }
 

@@ -2,7 +2,7 @@
 /// byte of kind, the payload's length (u32, little-endian), the payload.
 ///
 /// A client that was cut off asks again with `stdout=N&stderr=M`, the bytes that it has of each stream, and gets the
-/// rest; what it was told to be missing counts as had. The last frame is `end`; a stream without one was cut off.
+/// rest; what it was told to be missing counts as had. The last frame is `end` or `error`; a stream without one was cut off.
 public struct OutputFrame: Sendable, Equatable {
     public enum Kind: UInt8, Sendable {
         /// The job has ended and everything was sent; the payload is its `JobStatus` as JSON.
@@ -13,6 +13,8 @@ public struct OutputFrame: Sendable, Equatable {
         case system = 3
         /// Output is missing here: the payload is `SkippedOutput` as JSON.
         case skipped = 4
+        /// Nothing more comes here though the job has not ended; the payload is an `ErrorReply` as JSON.
+        case error = 5
     }
 
     public static let mediaType = "application/vnd.mags.output"

@@ -123,6 +123,10 @@ public struct JobOutput: AsyncSequence, Sendable {
             case .end:
                 state = .finished
                 return .ended(try client.decode(ByteBuffer(bytes: frame.payload)))
+            case .error:
+                let reply: ErrorReply = try client.decode(ByteBuffer(bytes: frame.payload))
+                throw MagsError(
+                    reply.code, reply.error, hint: reply.hint, isRetryable: reply.retryable, requestID: reply.requestID)
             }
         }
 
@@ -134,7 +138,7 @@ public struct JobOutput: AsyncSequence, Sendable {
             case .stderr:
                 stderrCount += frame.payload.count
                 return .stderr(frame.payload)
-            case .system, .skipped, .end:
+            case .system, .skipped, .end, .error:
                 systemCount += frame.payload.count
                 return .system(String(decoding: frame.payload, as: UTF8.self))
             }

@@ -70,6 +70,41 @@ struct LeavingTests {
         }
     }
 
+    @Test("say as their last word that the server stops, and end whole")
+    func serverStops() async throws {
+        try await ServerFixture.with { server in
+            let id = try await server.submit()
+            server.it.node.run(id)
+            server.it.node.write(id, "before\n")
+            let path = "/api/v1/mags-jobs/\(id)"
+            try await Wire.with(server.address) { events in
+                try await events.request("GET", "\(path)/logs?follow=1", token: server.token)
+                #expect(try await events.head().status == 200)
+                try await Wire.with(server.address) { frames in
+                    try await frames.request(
+                        "GET", "\(path)/output?follow=1", token: server.token, headers: LeavingTests.accept)
+                    #expect(try await frames.head().status == 200)
+                    server.it.control.close()
+                    var decoder = OutputFrameDecoder()
+                    while let piece = try await frames.piece() { decoder.append(piece) }
+                    var last: OutputFrame?
+                    while let frame = try decoder.next() { last = frame }
+                    #expect(last?.kind == .error)
+                    let reply = try JSONDecoder().decode(ErrorReply.self, from: Data(last?.payload ?? []))
+                    #expect((reply.code, reply.retryable) == ("server_stopped", true))
+                }
+                var text = ""
+                while let piece = try await events.piece() { text += String(decoding: piece, as: UTF8.self) }
+                let last = try #require(text.components(separatedBy: "\n\n").last { !$0.isEmpty })
+                let lines = last.split(separator: "\n")
+                #expect(lines.first == "event: error")
+                let data = Data(try #require(lines.last).dropFirst("data: ".count).utf8)
+                #expect(try JSONDecoder().decode(ErrorReply.self, from: data).code == "server_stopped")
+            }
+            #expect(try await server.call("GET", "\(path)/logs?follow=1").status == 503)
+        }
+    }
+
     @Test("that are not read give up their place to another after a minute, and their connection with it")
     func displaced() async throws {
         try await ServerFixture.with(maximumReaders: 4) { server in

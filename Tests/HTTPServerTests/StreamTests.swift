@@ -231,9 +231,16 @@ struct StreamTests {
             let last = try await server.call("GET", "\(path)?limit=2&after=248").json()
             #expect((last["logs"] as? [[String: Any]])?.count == 2)
             #expect(Set(last.keys) == ["logs"])
-            let most = try await server.call("GET", path).json()
+            let most = try await server.call("GET", "\(path)?after=0").json()
             #expect((most["logs"] as? [[String: Any]])?.count == 100)
             #expect(most["next_after"] as? Int == 100)
+            // A client that asks for all, as the published ones do, is told in the list itself.
+            let all = try await server.get(LogReply.self, path)
+            #expect(all.logs.count == 101)
+            #expect(all.nextAfter == 100)
+            #expect(all.logs.last?.stream == "system")
+            #expect(all.logs.last?.message.contains("after=100") == true)
+            #expect(all.logs.dropLast().allSatisfy { $0.stream == "stdout" })
             #expect(try await server.call("GET", "\(path)?limit=101").status == 400)
         }
     }
