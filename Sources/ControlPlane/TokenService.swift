@@ -35,13 +35,13 @@ package struct TokenService: Sendable {
         guard token.utf8.count <= 256, let record = try await store.token(withHash: Array(hash)), hash == record.hash
         else {
             throw Problem(
-                401, "invalid_token", "API token required: this one is not known here.",
+                401, "invalid_token", "This API token is not known on this server.",
                 hint: "Log in again with `mags login`, or make a token on the server with `magsd token create`.")
         }
         let now = clock.now()
         if let expiresAt = record.expiresAt, expiresAt <= now {
             throw Problem(
-                401, "expired_token", "API token required: this one has expired.",
+                401, "expired_token", "This API token has expired.",
                 hint: "Make a new one on the server with `magsd token create`.")
         }
         if now - (record.lastUsedAt ?? 0) >= Self.useGrain, uses.mayNote(record.id, at: now, every: Self.useGrain) {

@@ -41,6 +41,11 @@ struct APIResponder: HTTPResponder {
         case .wrongMethod(let allowed):
             let methods = allowed.map(\.rawValue).joined(separator: " or ")
             throw Problem(405, "wrong_method", "This path takes \(methods), not \(request.method.rawValue.prefix(32)).")
+        case .planned(let route):
+            _ = try await authenticate(request)
+            throw Problem(
+                501, "not_available_yet", "\(route.feature) is not available on this server yet.",
+                hint: "GET /api/openapi.json describes what there is.")
         case .found(let route, let id):
             guard route.needsToken else { return try open(route.operation) }
             let token = try await authenticate(request)

@@ -39,6 +39,8 @@ struct Route: Sendable {
         ]
 
     enum Match {
+        /// The published API has it, this server not yet.
+        case planned(PlannedRoute)
         /// `id` is the path's variable segment, decoded; empty in a path without one.
         case found(Route, id: String)
         case wrongMethod(allowed: [HTTPRequest.Method])
@@ -48,16 +50,14 @@ struct Route: Sendable {
     /// Every segment counts, also an empty one: nothing is left out of a path to make it fit.
     static func match(_ method: HTTPRequest.Method, _ path: String) -> Match {
         let segments = path.split(separator: "/", maxSplits: 8, omittingEmptySubsequences: false).dropFirst()
+        if let planned = PlannedRoute.table.first(where: { $0.method == method && id(in: segments, as: $0.path) != nil }
+        ) {
+            return .planned(planned)
+        }
         var allowed: [HTTPRequest.Method] = []
         var best: (route: Route, id: String)?
-        for route in table where route.path.count == segments.count {
-            var id = ""
-            let isFitting = zip(route.path, segments).allSatisfy { pattern, segment in
-                guard pattern == "{id}" else { return pattern == segment }
-                id = String(segment).removingPercentEncoding ?? ""
-                return !id.isEmpty
-            }
-            guard isFitting else { continue }
+        for route in table {
+            guard let id = id(in: segments, as: route.path) else { continue }
             if route.method == method {
                 // A fixed segment wins over a variable one.
                 if best == nil || !route.path.contains("{id}") { best = (route, id) }
@@ -67,5 +67,20 @@ struct Route: Sendable {
         }
         if let best { return .found(best.route, id: best.id) }
         return allowed.isEmpty ? .notFound : .wrongMethod(allowed: allowed)
+    }
+
+    /// - Returns: the variable segment, decoded; empty in a path without one; nil when the path is another.
+    private static func id(in segments: ArraySlice<Substring>, as pattern: [String]) -> String? {
+        guard pattern.count == segments.count else { return nil }
+        var id = ""
+        for (expected, segment) in zip(pattern, segments) {
+            guard expected == "{id}" else {
+                guard expected == segment else { return nil }
+                continue
+            }
+            id = String(segment).removingPercentEncoding ?? ""
+            if id.isEmpty { return nil }
+        }
+        return id
     }
 }

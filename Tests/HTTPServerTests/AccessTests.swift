@@ -24,7 +24,9 @@ struct AccessTests {
                         continue
                     }
                     #expect(reply.status == 401, "\(path)")
-                    #expect(try reply.json()["error"] as? String ?? "" ~= "API token required")
+                    let isUnknown = headers.first?.hasSuffix("mags_wrong") == true
+                    let text = isUnknown ? "API token is not known" : "API token required"
+                    #expect(try reply.json()["error"] as? String ?? "" ~= text)
                     #expect(reply.headers["www-authenticate"] == "Bearer")
                 }
             }
@@ -58,6 +60,27 @@ struct AccessTests {
             let missing = try await server.call("GET", "/api/v1/mags-jobs/nothing-here/status")
             #expect(missing.status == 404)
             #expect(try (missing.json()["error"] as? String ?? "").contains("not found"))
+        }
+    }
+
+    @Test("says of what the published API has and this server not yet that it is not available, to who may ask")
+    func planned() async throws {
+        try await ServerFixture.with { server in
+            for (method, path) in [
+                ("POST", "mags-jobs/x/exec"), ("POST", "mags-jobs/x/access"), ("POST", "mags-jobs/x/sync"),
+                ("GET", "mags-jobs/usage?window_days=30"), ("GET", "mags-workspaces"), ("DELETE", "mags-workspaces/w"),
+                ("POST", "mags-cron"), ("PATCH", "mags-cron/7"), ("POST", "mags-url-aliases"),
+                ("DELETE", "mags-url-aliases/shop"),
+            ] {
+                for version in ["v1", "v2"] {
+                    let path = "/api/\(version)/\(path)"
+                    let reply = try await server.call(method, path, body: method == "GET" ? nil : "{}")
+                    #expect(reply.status == 501, "\(path)")
+                    #expect(try reply.json()["code"] as? String == "not_available_yet")
+                    #expect(try await server.call(method, path, token: .some(nil)).status == 401)
+                }
+            }
+            #expect(try await server.call("POST", "/api/v1/mags-jobs/x/y/exec").status == 404)
         }
     }
 
