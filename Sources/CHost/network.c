@@ -4,9 +4,12 @@
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 int chost_enter_network(int netns) { return setns(netns, CLONE_NEWNET); }
@@ -28,4 +31,17 @@ int chost_open_tap(const char *name) {
         return -1;
     }
     return tap;
+}
+
+int chost_rule_changes(void) {
+    int changes = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
+    if (changes < 0) return -1;
+    struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = 1u << (NFNLGRP_NFTABLES - 1)};
+    if (bind(changes, (struct sockaddr *)&address, sizeof address) < 0) {
+        int error = errno;
+        close(changes);
+        errno = error;
+        return -1;
+    }
+    return changes;
 }

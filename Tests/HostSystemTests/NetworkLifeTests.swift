@@ -62,4 +62,23 @@ struct NetworkLifeTests {
         let bridge = try await HostTool.run("ip", ["-6", "address", "show", "dev", "mags-1"], in: lab.host)
         #expect(bridge == "")
     }
+
+    @Test("has its rules back when somebody flushes all of the host's, and not once it was taken away")
+    func flushed() async throws {
+        let lab = try await NetworkLab()
+        let watch = try await RuleWatch.begin(in: lab.host)
+        let before = try await HostTool.run("nft", ["list", "table", "ip", "mags_1"], in: lab.host)
+        for orders in [["flush", "ruleset"], ["delete", "table", "ip", "mags_1"]] {
+            try await HostTool.run("nft", orders, in: lab.host)
+            var now: String?
+            while now != before, try await watch.next() {
+                now = try? await HostTool.run("nft", ["list", "table", "ip", "mags_1"], in: lab.host)
+            }
+            #expect(now == before)
+        }
+        await lab.network.remove()
+        #expect(try await HostTool.run("nft", ["list", "ruleset"], in: lab.host) == "")
+        watch.stop()
+        while try await watch.next() {}
+    }
 }
