@@ -20,6 +20,15 @@
 // In the child only what is safe after a fork from a process with threads: system calls. Those that change ids are made
 // directly, since glibc's functions would signal threads that the child does not have.
 
+static int make_mounts(const struct chost_spawn *spawn) {
+    if (unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) return -1;
+    for (const char *const *folder = spawn->hidden; folder && *folder; folder++) {
+        int flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+        if (mount("none", *folder, "tmpfs", flags, "size=4k,mode=555") < 0 && errno != ENOENT) return -1;
+    }
+    return 0;
+}
+
 static void fail(int report, int step) {
     struct chost_failure failure = {step, errno};
     // Less than PIPE_BUF: it arrives whole, or the parent has gone.
@@ -82,9 +91,7 @@ static void child(const struct chost_spawn *spawn, int report, int program) {
     if (setsid() < 0) fail(report, chost_step_session);
     if (join_cgroups(spawn) < 0) fail(report, chost_step_cgroup);
     if (spawn->netns >= 0 && setns(spawn->netns, CLONE_NEWNET) < 0) fail(report, chost_step_network);
-    if (spawn->private_mounts &&
-        (unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
-        fail(report, chost_step_mounts);
+    if (spawn->private_mounts && make_mounts(spawn) < 0) fail(report, chost_step_mounts);
     if (place_descriptors(spawn) < 0) fail(report, chost_step_descriptors);
     if (set_limits(spawn) < 0) fail(report, chost_step_limits);
     if (setpriority(PRIO_PROCESS, 0, spawn->nice) < 0) fail(report, chost_step_nice);

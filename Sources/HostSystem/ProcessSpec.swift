@@ -22,6 +22,8 @@ package struct ProcessSpec: Sendable {
     package var isFirstToGo: Bool
     /// So that it holds no mount of the host's busy; left out where root may not make mounts of its own.
     package var hasPrivateMounts: Bool
+    /// With mounts of its own: folders of the host's that are empty for it.
+    package var hiddenFolders: [String] = []
     package var noNewPrivileges: Bool
     /// Nil keeps ours.
     package var maximumOpenFiles: UInt64?

@@ -21,8 +21,10 @@ enum Spawn {
         var environment: [UnsafeMutablePointer<CChar>?] = spec.environment.map { strdup($0) } + [nil]
         let path = spec.programDescriptor == nil ? strdup(spec.program) : nil
         let directory = spec.directory.flatMap { strdup($0) }
+        let hidden: [UnsafePointer<CChar>?] = spec.hiddenFolders.map { UnsafePointer(strdup($0)) } + [nil]
         defer {
             for string in arguments + environment { free(string) }
+            for string in hidden { free(UnsafeMutablePointer(mutating: string)) }
             free(path)
             free(directory)
         }
@@ -30,26 +32,29 @@ enum Spawn {
         var failure = chost_failure()
         let pid = sources.withUnsafeBufferPointer { sources in
             cgroups.withUnsafeBufferPointer { cgroups in
-                arguments.withUnsafeMutableBufferPointer { arguments in
-                    environment.withUnsafeMutableBufferPointer { environment in
-                        var request = chost_spawn()
-                        request.path = UnsafePointer(path)
-                        request.program = spec.programDescriptor?.rawValue ?? -1
-                        request.argv = UnsafePointer(arguments.baseAddress)
-                        request.envp = UnsafePointer(environment.baseAddress)
-                        request.sources = sources.baseAddress
-                        request.source_count = Int32(sources.count)
-                        request.uid = spec.uid.map(Int64.init) ?? -1
-                        request.gid = spec.gid.map(Int64.init) ?? -1
-                        request.netns = spec.networkNamespace?.rawValue ?? -1
-                        request.cgroups = cgroups.baseAddress
-                        request.cgroup_count = Int32(cgroups.count)
-                        request.nice = spec.nice
-                        request.private_mounts = spec.hasPrivateMounts && Capability.sysAdmin.isHeld ? 1 : 0
-                        request.no_new_privileges = spec.noNewPrivileges ? 1 : 0
-                        request.max_open_files = spec.maximumOpenFiles ?? 0
-                        request.directory = UnsafePointer(directory)
-                        return chost_spawn(&request, &failure)
+                hidden.withUnsafeBufferPointer { hidden in
+                    arguments.withUnsafeMutableBufferPointer { arguments in
+                        environment.withUnsafeMutableBufferPointer { environment in
+                            var request = chost_spawn()
+                            request.path = UnsafePointer(path)
+                            request.program = spec.programDescriptor?.rawValue ?? -1
+                            request.argv = UnsafePointer(arguments.baseAddress)
+                            request.envp = UnsafePointer(environment.baseAddress)
+                            request.sources = sources.baseAddress
+                            request.source_count = Int32(sources.count)
+                            request.uid = spec.uid.map(Int64.init) ?? -1
+                            request.gid = spec.gid.map(Int64.init) ?? -1
+                            request.netns = spec.networkNamespace?.rawValue ?? -1
+                            request.cgroups = cgroups.baseAddress
+                            request.cgroup_count = Int32(cgroups.count)
+                            request.nice = spec.nice
+                            request.private_mounts = spec.hasPrivateMounts && Capability.sysAdmin.isHeld ? 1 : 0
+                            request.hidden = hidden.baseAddress
+                            request.no_new_privileges = spec.noNewPrivileges ? 1 : 0
+                            request.max_open_files = spec.maximumOpenFiles ?? 0
+                            request.directory = UnsafePointer(directory)
+                            return chost_spawn(&request, &failure)
+                        }
                     }
                 }
             }

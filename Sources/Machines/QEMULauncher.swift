@@ -76,13 +76,14 @@ struct QEMULauncher: Sendable {
                 cpuShares: 1024) : nil
         let uid = configuration.isPrivileged ? configuration.instance.machineUID(slot) : nil
         do {
-            let process = try ChildProcess.spawn(
-                ProcessSpec(
-                    program: program, arguments: command.arguments, environment: ["PATH=/usr/bin:/bin"],
-                    descriptors: command.descriptors, uid: uid,
-                    gid: uid == nil ? nil : QEMULauncher.group(for: order.accelerator) ?? uid,
-                    networkNamespace: network?.namespace, cgroup: cgroup, nice: order.nice, isFirstToGo: true,
-                    hasPrivateMounts: configuration.isPrivileged, maximumOpenFiles: 256, directory: "/"))
+            var spec = ProcessSpec(
+                program: program, arguments: command.arguments, environment: ["PATH=/usr/bin:/bin"],
+                descriptors: command.descriptors, uid: uid,
+                gid: uid == nil ? nil : QEMULauncher.group(for: order.accelerator) ?? uid,
+                networkNamespace: network?.namespace, cgroup: cgroup, nice: order.nice, isFirstToGo: true,
+                hasPrivateMounts: configuration.isPrivileged, maximumOpenFiles: 256, directory: "/")
+            spec.hiddenFolders = hiddenFolders
+            let process = try ChildProcess.spawn(spec)
             return QEMUProcess(
                 name: name, folder: folder, slot: slot, process: process, namespace: network?.namespace,
                 cgroup: cgroup?.joined, slots: slots, complaints: complaints)
@@ -90,6 +91,12 @@ struct QEMULauncher: Sendable {
             cgroup?.remove()
             throw error
         }
+    }
+
+    /// Where people, services and we keep what a broken QEMU has no business with; never where QEMU itself lies.
+    private var hiddenFolders: [String] {
+        ["/home", "/root", "/run", "/tmp", "/var", "/srv", "/mnt", "/media", "/dev/shm", configuration.home]
+            .filter { !program.hasPrefix($0 + "/") }
     }
 
     private func start(_ start: Order.Start, in folder: String) throws(MachineError) -> QEMUCommand.Start {

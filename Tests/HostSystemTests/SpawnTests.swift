@@ -80,6 +80,11 @@ struct SpawnTests {
         let own = try await outcome(of: spec)
         #expect(own.lines.count == 2)
         #expect(Set(ours.lines).isDisjoint(with: own.lines))
+        spec = shell("ls -A /root; ls -A /var; touch /root/x 2>&1; ls /usr | head -1")
+        spec.hasPrivateMounts = true
+        spec.hiddenFolders = ["/var", "/nowhere/at/all", "/root"]
+        let hidden = try await outcome(of: spec)
+        #expect(hidden.lines == ["touch: cannot touch '/root/x': Read-only file system", "bin"])
     }
 
     @Test("that cannot start says at which step and why, and leaves nothing")

@@ -55,5 +55,7 @@ def each_machine_is_a_user_of_its_own_without_rights(stage):
     for pid in machines:
         outside = os.stat("/proc/self/ns/mnt").st_ino
         assert os.stat(f"/proc/{pid}/ns/mnt").st_ino != outside, f"machine {pid} sees the host's mounts"
+        for hidden in ["home", "root", "run", "tmp", "var"]:
+            equal(os.listdir(f"/proc/{pid}/root/{hidden}"), [], f"what machine {pid} sees of /{hidden}")
         assert os.stat(f"/proc/{pid}/ns/net").st_ino != os.stat("/proc/self/ns/net").st_ino, \
             f"machine {pid} is in the host's network"

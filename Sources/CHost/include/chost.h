@@ -54,6 +54,9 @@ struct chost_spawn {
     int nice;
     /// A mount namespace of its own, with nothing propagated back.
     int private_mounts;
+    /// With `private_mounts`: folders, NULL behind the last, each of which is empty for the child. One that the host does
+    /// not have is passed over.
+    const char *const *hidden;
     int no_new_privileges;
     /// Limits, or 0 to keep: core files are always off.
     uint64_t max_open_files;
@@ -94,6 +97,8 @@ int chost_enter_network(int netns);
 int chost_new_network(void);
 /// A tap with vnet headers in this thread's namespace, made with `name`. Returns its descriptor, or -1 with errno.
 int chost_open_tap(const char *name);
+// A socket that can be read when somebody has changed nftables' rules in the calling thread's network namespace.
+int chost_rule_changes(void);
 
 /// Outcome of running a few lines of machine code with KVM.
 struct chost_kvm_verdict {
