@@ -26,7 +26,7 @@ extension HostAgent {
         }
     }
 
-    private func makeRun(_ id: JobID, life: JobLife = JobLife(), journal: JobJournal? = nil) throws -> JobRun {
+    func makeRun(_ id: JobID, life: JobLife = JobLife(), journal: JobJournal? = nil) throws -> JobRun {
         try JobRun(
             id: id, files: files, life: life, journal: journal, scheduler: clock, logger: logger,
             report: connections.report)
@@ -69,7 +69,7 @@ extension HostAgent {
     }
 
     /// What became of a job whose journal says that it began, and no more.
-    private static let forgotten = JobOutcome(
+    static let forgotten = JobOutcome(
         cause: .failed, code: "machine_lost",
         message: "The node lost track of the job after its script may have begun: its journal cannot be read. "
             + "Run the job again if that does no harm.")
@@ -93,46 +93,6 @@ extension HostAgent {
         guard jobs[id] == nil else { return }
         archive[id] = nil
         files.remove(id)
-    }
-
-    /// Takes over what a killed host agent left: machines whose scripts go on, and ends that nobody has stored yet.
-    /// - Returns: the machines that are in use.
-    package func recover() async -> Set<MachineID> {
-        var inUse: Set<MachineID> = []
-        for id in files.all() where !Task.isCancelled {
-            do {
-                let journal: JobJournal
-                switch files.journal(id) {
-                case .missing:
-                    // Its machine was never chosen: the control plane will send it again.
-                    files.remove(id)
-                    continue
-                case .unreadable(let reason):
-                    logger.error("journal not readable", metadata: ["job": "\(id)", "error": "\(reason)"])
-                    jobs[id] = try makeRun(id, life: JobLife(ended: HostAgent.forgotten))
-                    continue
-                case .present(let found): journal = found
-                }
-                guard !journal.isSettled else { continue }
-                if let outcome = journal.outcome {
-                    jobs[id] = try makeRun(id, life: JobLife(ended: outcome), journal: journal)
-                    continue
-                }
-                let run = try makeRun(id, life: JobLife(resumed: journal.pendingCause), journal: journal)
-                jobs[id] = run
-                do {
-                    let received = max(run.output.progress.received, journal.received ?? 0)
-                    let machine = try await engine.adopt(journal.machine, received: received)
-                    inUse.insert(machine.id)
-                    run.attach(machine, isResumed: true)
-                } catch {
-                    run.lost("it ended while the host agent was away (\(error.message))")
-                }
-            } catch {
-                logger.error("job not recovered", metadata: ["job": "\(id)", "error": "\(error)"])
-            }
-        }
-        return inUse
     }
 
     /// Ends every job: the server is being stopped.

@@ -1,23 +1,30 @@
+import Logging
 import MagsModel
 import NIOCore
 import NodeWire
 
 extension HostAgent {
-    /// The output of a job that runs, has ended, or was settled long ago.
-    func output(of job: JobID) -> JobOutput? {
+    /// The output of a job that runs, has ended, or was settled long ago; nil for one that is not known here.
+    func output(of job: JobID) throws -> JobOutput? {
         if let run = jobs[job] { return run.output }
         if let kept = archive[job] { return kept }
-        guard files.exists(job), let output = try? JobOutput(folder: files.path(job), now: clock.now) else {
-            return nil
-        }
+        guard files.exists(job) else { return nil }
+        let output = try JobOutput(folder: files.path(job), now: clock.now)
         output.markEnded()
         archive[job] = output
         return output
     }
 
     func follow(_ reader: JobOutput.Reader, _ job: JobID, from: UInt64, credit: Int, _ channel: NodeChannel) {
-        guard let output = output(of: job) else {
-            return channel.send(.report(.outputUnknown(reader: reader.number)))
+        let output: JobOutput
+        do {
+            guard let found = try self.output(of: job) else {
+                return channel.send(.report(.outputUnknown(reader: reader.number)))
+            }
+            output = found
+        } catch {
+            logger.error("output not readable", metadata: ["job": "\(job)", "error": "\(error)"])
+            return channel.send(.report(.outputUnreadable(reader: reader.number)))
         }
         readers[reader] = job
         output.follow(reader, from: from, credit: min(credit, 16 << 20)) { delivery in
@@ -28,6 +35,7 @@ extension HostAgent {
                 channel.send(
                     .report(.outputSkipped(reader: reader.number, to: offset, stdout: stdout, stderr: stderr)))
             case .end: channel.send(.report(.outputEnd(reader: reader.number)))
+            case .unreadable: channel.send(.report(.outputUnreadable(reader: reader.number)))
             }
         }
     }

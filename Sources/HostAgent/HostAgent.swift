@@ -1,4 +1,5 @@
 import GuestWire
+import HostSystem
 package import Logging
 package import Machines
 package import MagsModel
@@ -33,6 +34,9 @@ package actor HostAgent {
     let connections = NodeConnections()
     /// Which job each reader follows.
     var readers: [JobOutput.Reader: JobID] = [:]
+
+    private let executor = QueueExecutor("mags.host-agent")
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     package init(
         configuration: Configuration, engine: Engine, clock: JobClock, logger: Logger,
@@ -77,7 +81,7 @@ package actor HostAgent {
             follow(JobOutput.Reader(connection: connection, number: reader), job, from: offset, credit: credit, channel)
         case .consume(let reader, let bytes):
             let reader = JobOutput.Reader(connection: connection, number: reader)
-            if let job = readers[reader] { output(of: job)?.consume(reader, bytes: bytes) }
+            if let job = readers[reader] { (jobs[job]?.output ?? archive[job])?.consume(reader, bytes: bytes) }
         case .unfollow(let reader):
             let reader = JobOutput.Reader(connection: connection, number: reader)
             if let job = readers.removeValue(forKey: reader) { unfollow(reader, job: job, wasCut: false) }

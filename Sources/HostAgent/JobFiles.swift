@@ -92,5 +92,11 @@ package struct JobFiles: Sendable {
 
     func exists(_ job: JobID) -> Bool { FileManager.default.fileExists(atPath: path(job) + "/output") }
 
+    /// Seconds since 1970 at which the job's folder got its last journal.
+    func lastChange(_ job: JobID) -> Int64 {
+        var status = stat()
+        return lstat(path(job), &status) == 0 ? Int64(status.st_mtim.tv_sec) : .max
+    }
+
     func remove(_ job: JobID) { try? FileManager.default.removeItem(atPath: path(job)) }
 }

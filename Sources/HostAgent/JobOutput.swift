@@ -23,6 +23,8 @@ package final class JobOutput: Sendable {
         /// What comes next begins here: what was before is kept no longer.
         case skipped(to: UInt64, stdout: UInt64, stderr: UInt64)
         case end
+        /// What comes next cannot be read, nor anything behind it.
+        case unreadable
     }
 
     package enum Stream: Sendable { case stdout, stderr }
@@ -196,6 +198,7 @@ package final class JobOutput: Sendable {
             }
         }
         try commit()
+        try state.withLock { try $0.spool.make() }
         let lost = progress.dropped
         if lost > 0 {
             try note("The log is full (\(Limits.logBytes >> 20) MiB); \(lost) more bytes of output were not kept.")
@@ -271,15 +274,19 @@ package final class JobOutput: Sendable {
                 }
                 var limit = min(follower.credit, 256 * 1024)
                 if follower.sent < progress.logEnd { limit = min(limit, Int(progress.logEnd - follower.sent)) }
+                guard follower.sent < progress.length else { break }
                 guard let bytes = try? state.spool.read(from: follower.sent, limit: limit), !bytes.isEmpty else {
-                    isUnreadable = follower.sent < progress.length
+                    isUnreadable = true
                     break
                 }
                 follower.deliver(.records(bytes, offset: follower.sent))
                 follower.sent += UInt64(bytes.count)
                 follower.credit -= bytes.count
             }
-            if state.hasEnded, follower.sent >= progress.length || isUnreadable {
+            if isUnreadable {
+                follower.deliver(.unreadable)
+                state.followers[reader] = nil
+            } else if state.hasEnded, follower.sent >= progress.length {
                 follower.deliver(.end)
                 state.followers[reader] = nil
             } else {
@@ -307,6 +314,7 @@ package final class JobOutput: Sendable {
             end = Mark(offset: progress.length, stdout: progress.stdoutCount, stderr: progress.stderrCount)
         }
         state.marks.removeAll { $0.offset < end.offset }
+        // A failure stays: the guest's next output meets it and ends the job.
         try? state.spool.releaseWindow(to: end.offset, stdout: end.stdout, stderr: end.stderr)
     }
 

@@ -27,6 +27,8 @@ package final class JobRun: Sendable {
         /// Where the time until the first output goes; nil when nobody reads it.
         var signposts: Signposts?
         var hasOutput = false
+        /// For the readers of an earlier host agent, until its time begins to count.
+        var hold: JobOutput.Hold?
         /// An earlier host agent may not have seen the answer to the claim.
         var mayBeClaimed = false
     }
@@ -117,14 +119,22 @@ package final class JobRun: Sendable {
         }
         if isResumed {
             let hold = output.resume()
-            _ = scheduler.after(seconds: JobOutput.holdSeconds) { [output] in output.endHold(hold) }
-            state.withLock { $0.mayBeClaimed = !output.progress.hasStarted }
+            state.withLock { state in
+                state.hold = hold
+                state.mayBeClaimed = !output.progress.hasStarted
+            }
             _ = scheduler.after(seconds: JobRun.startLimit) { [weak self] in self?.giveUpIfNotStarted() }
             resumeEnding()
         } else {
             apply(.claimed)
         }
         machine.attach { [weak self] event in self?.handle(event) }
+    }
+
+    /// Readers of an earlier host agent have so long to come back from now on.
+    func readersMayReturn() {
+        guard let hold = state.withLock({ $0.hold.take() }) else { return }
+        _ = scheduler.after(seconds: JobOutput.holdSeconds) { [output] in output.endHold(hold) }
     }
 
     /// The job's time counts from the moment at which its script runs. The journal's deadline, from the moment it was
@@ -279,8 +289,8 @@ package final class JobRun: Sendable {
 
     private func end(_ given: JobOutcome) {
         var outcome = given
-        // The end must not be on disk before the output is; when it cannot be kept `finish` says so.
-        try? output.commit()
+        // The end must not be on disk before the output is.
+        do { try output.commit() } catch { outcome.addOutputLoss(error) }
         let (machine, running) = state.withLock { state in
             if let startedAt = state.journal?.startedAt {
                 outcome.durationMilliseconds = max(0, Int((Int64(scheduler.now()) - startedAt) / 1000))

@@ -57,54 +57,79 @@ package struct SpoolProgress: Equatable, Sendable {
 /// `progress` is written after the records, in one write; whatever lies behind its length after a crash is cut off and
 /// comes again from the guest. So every byte is there exactly once.
 package final class Spool {
-    /// With all that was appended.
-    package private(set) var progress: SpoolProgress
-    /// What is on disk of it: this much counts, and can be read.
-    package private(set) var kept: SpoolProgress
-    private var pending: [UInt8] = []
-    private let output: FileHandle
-    private let progressFile: FileHandle
+    private struct Files {
+        let output: FileHandle
+        let progress: FileHandle
+    }
 
-    /// Opens or makes the files in `folder`.
+    /// With all that was appended.
+    package private(set) var progress = SpoolProgress()
+    /// What is on disk of it: this much counts, and can be read.
+    package private(set) var kept = SpoolProgress()
+    private var pending: [UInt8] = []
+    /// Why nothing more can be kept: what was given up then must not be followed by anything.
+    private var failure: (any Error)?
+    private let folder: String
+    /// Nil until there is something to keep: thousands of jobs may wait for a machine, and each would hold two.
+    private var files: Files?
+
+    /// Opens the files in `folder`, if they are there.
     package init(folder: String) throws {
-        output = try Spool.open(folder + "/output")
-        let file = try Spool.open(folder + "/progress")
-        progressFile = file
+        self.folder = folder
+        guard access(folder + "/progress", F_OK) == 0 || errno != ENOENT else { return }
+        let files = try made()
         var words = [UInt64](repeating: 0, count: SpoolProgress.wordCount)
-        let got = words.withUnsafeMutableBytes { pread(file.fileDescriptor, $0.baseAddress, SpoolProgress.size, 0) }
+        let got = words.withUnsafeMutableBytes {
+            pread(files.progress.fileDescriptor, $0.baseAddress, SpoolProgress.size, 0)
+        }
         progress = got >= SpoolProgress.oldSize ? SpoolProgress(words: words) : SpoolProgress()
         kept = progress
         guard !progress.isDamaged else {
             throw Problem(500, "output_damaged", "What the node kept of the job's output cannot be right.")
         }
-        guard ftruncate(output.fileDescriptor, off_t(progress.length)) == 0 else { throw Spool.failure("cut") }
+        guard ftruncate(files.output.fileDescriptor, off_t(progress.length)) == 0 else { throw Spool.problem("cut") }
+    }
+
+    /// Makes the files, also when there is nothing to keep.
+    package func make() throws { _ = try made() }
+
+    private func made() throws -> Files {
+        if let files { return files }
+        // `progress` comes last: without it there is nothing.
+        let made = Files(output: try Spool.open(folder + "/output"), progress: try Spool.open(folder + "/progress"))
+        files = made
+        return made
     }
 
     /// Appends records, and what that changes; `commit` keeps it.
     package func append(_ bytes: [UInt8], _ change: (inout SpoolProgress) -> Void) {
+        guard failure == nil else { return }
         pending += bytes
         progress.length += UInt64(bytes.count)
         change(&progress)
     }
 
-    /// Keeps all that was appended since the last time, or, when that fails, nothing of it.
+    /// Keeps all that was appended since the last time, or, when that fails, nothing of it and nothing ever after.
     package func commit() throws {
+        if let failure { throw failure }
         guard progress != kept else { return }
         do {
-            try write(pending, at: off_t(kept.length))
+            let files = try made()
+            try write(pending, to: files.output, at: off_t(kept.length))
             let words = progress.words
-            let count = words.withUnsafeBytes { pwrite(progressFile.fileDescriptor, $0.baseAddress, $0.count, 0) }
-            guard count == SpoolProgress.size else { throw Spool.failure("write") }
+            let count = words.withUnsafeBytes { pwrite(files.progress.fileDescriptor, $0.baseAddress, $0.count, 0) }
+            guard count == SpoolProgress.size else { throw Spool.problem("write") }
         } catch {
             pending = []
             progress = kept
+            failure = error
             throw error
         }
         kept = progress
         pending.removeAll(keepingCapacity: pending.count <= 256 * 1024)
     }
 
-    private func write(_ bytes: [UInt8], at offset: off_t) throws {
+    private func write(_ bytes: [UInt8], to output: FileHandle, at offset: off_t) throws {
         var done = 0
         while done < bytes.count {
             let count = bytes[done...].withUnsafeBytes {
@@ -112,7 +137,7 @@ package final class Spool {
             }
             if count < 0 {
                 if errno == EINTR { continue }
-                throw Spool.failure("write")
+                throw Spool.problem("write")
             }
             done += count
         }
@@ -120,11 +145,11 @@ package final class Spool {
 
     /// Up to `limit` bytes of the kept records from an offset on; empty at the end.
     package func read(from offset: UInt64, limit: Int) throws -> [UInt8] {
-        guard offset < kept.length else { return [] }
+        guard offset < kept.length, let output = files?.output else { return [] }
         let wanted = min(limit, Int(kept.length - offset))
         return try [UInt8](unsafeUninitializedCapacity: wanted) { buffer, count in
             let got = pread(output.fileDescriptor, buffer.baseAddress, wanted, off_t(offset))
-            guard got >= 0 else { throw Spool.failure("read") }
+            guard got >= 0 else { throw Spool.problem("read") }
             count = got
         }
     }
@@ -139,18 +164,18 @@ package final class Spool {
         let page: UInt64 = 4096
         let first = (start + page - 1) / page * page
         let last = end / page * page
-        guard last > first else { return }
+        guard last > first, let output = files?.output else { return }
         // A file system that cannot do it keeps the blocks until the output is forgotten.
         _ = chost_punch_hole(output.fileDescriptor, Int64(first), Int64(last - first))
     }
 
     private static func open(_ path: String) throws -> FileHandle {
         let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw failure("open") }
+        guard descriptor >= 0 else { throw problem("open") }
         return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }
 
-    private static func failure(_ step: String) -> Problem {
+    private static func problem(_ step: String) -> Problem {
         let text = String(cString: strerror(errno))
         return Problem(507, "output_not_kept", "The job's output could not be kept: \(step): \(text).")
     }

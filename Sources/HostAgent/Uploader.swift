@@ -1,12 +1,13 @@
 import Foundation
 import GuestWire
+import HostSystem
 import Machines
 import MagsModel
 import NodeWire
 import Synchronization
 
 /// Carries a job's files into its machine before the script starts, a few pieces ahead of the guest's answers.
-final class Uploader: Sendable {
+actor Uploader {
     private static let piece = 24 * 1024
     private static let piecesAhead = 16
 
@@ -16,6 +17,10 @@ final class Uploader: Sendable {
     private let send: @Sendable (Frame) -> Void
     private let replies: AsyncStream<Reply>
     private let continuation: AsyncStream<Reply>.Continuation
+
+    /// For the reading of files.
+    private let executor = QueueExecutor("mags.uploader")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     /// - Parameter limit: seconds that the machine may take for one piece.
     init(
@@ -29,7 +34,7 @@ final class Uploader: Sendable {
     }
 
     /// What the machine says while files are carried; the job's own handler takes over afterwards.
-    func handle(_ event: GuestEvent) {
+    nonisolated func handle(_ event: GuestEvent) {
         switch event {
         case .frame(let frame, _): if let reply = try? Reply(frame) { continuation.yield(reply) }
         case .caughtUp: break
@@ -41,21 +46,6 @@ final class Uploader: Sendable {
     func carry(_ uploads: [JobAssignment.Upload]) async throws {
         var answers = replies.makeAsyncIterator()
         var outstanding = 0
-        func settle() async throws {
-            // Also ends the wait for a machine that says nothing.
-            let deadline = clock.after(seconds: limit) { [continuation] in continuation.finish() }
-            defer { deadline.cancel() }
-            guard let reply = await answers.next() else {
-                throw Problem(
-                    502, "machine_lost",
-                    "The machine ended, or said nothing any more, while files were copied into it. Run the job again.")
-            }
-            outstanding -= 1
-            guard reply.errno == 0 else {
-                let reason = String(cString: strerror(Int32(truncatingIfNeeded: reply.errno)))
-                throw Problem(507, "upload_not_copied", "A file could not be written into the machine: \(reason).")
-            }
-        }
         for upload in uploads {
             let file = try folder.open(upload)
             let size = try file.seekToEnd()
@@ -64,7 +54,7 @@ final class Uploader: Sendable {
             repeat {
                 let data = try file.read(upToCount: Uploader.piece) ?? Data()
                 let isLast = offset + UInt64(data.count) >= size || data.isEmpty
-                if outstanding >= Uploader.piecesAhead { try await settle() }
+                if outstanding >= Uploader.piecesAhead { try await take(&outstanding, &answers) }
                 send(
                     FilePiece(
                         request: 1, path: "/uploads/\(upload.name)", offset: offset, isLast: isLast, data: Array(data),
@@ -75,6 +65,22 @@ final class Uploader: Sendable {
                 if isLast { break }
             } while true
         }
-        while outstanding > 0 { try await settle() }
+        while outstanding > 0 { try await take(&outstanding, &answers) }
+    }
+
+    private func take(_ outstanding: inout Int, _ answers: inout AsyncStream<Reply>.Iterator) async throws {
+        // Also ends the wait for a machine that says nothing.
+        let deadline = clock.after(seconds: limit) { [continuation] in continuation.finish() }
+        defer { deadline.cancel() }
+        guard let reply = await answers.next(isolation: self) else {
+            throw Problem(
+                502, "machine_lost",
+                "The machine ended, or said nothing any more, while files were copied into it. Run the job again.")
+        }
+        outstanding -= 1
+        guard reply.errno == 0 else {
+            let reason = String(cString: strerror(Int32(truncatingIfNeeded: reply.errno)))
+            throw Problem(507, "upload_not_copied", "A file could not be written into the machine: \(reason).")
+        }
     }
 }

@@ -49,6 +49,16 @@ extension Diagnosis {
                 remedy: "Mount control groups with the controllers memory, cpu and pids.")
     }
 
+    /// What a server that is root found when it made them.
+    package static func noCgroups(_ obstacle: HostError) -> Finding {
+        Finding(
+            .weaker, "cgroups",
+            "This root may make no control groups: \(obstacle.message) No limits on what a machine's QEMU takes of "
+                + "memory, processor and processes but the machine's own size.",
+            remedy: "Let the server write to /sys/fs/cgroup (a container needs it mounted for writing), and start it "
+                + "again.")
+    }
+
     static let priority = Finding(
         .weaker, "priority",
         "Not root: machines that are made ready in advance compete for the processors with those that run scripts.",

@@ -16,8 +16,8 @@ package struct MachineCgroup: Sendable {
         instance: Instance, machine: String, memoryBytes: UInt64, pids: Int, cpuShares: Int
     ) throws(HostError) -> MachineCgroup? {
         guard isName(machine) else { throw HostError("bad_name", "A control group cannot be called '\(machine)'.") }
-        guard geteuid() == 0, prepare(instance: instance) else { return nil }
         let layout = CgroupLayout.found()
+        guard geteuid() == 0, prepare(instance: instance, layout) == nil else { return nil }
         let cgroup = MachineCgroup(layout, instance: instance, machine: machine)
         do throws(HostError) {
             for folder in cgroup.folders {
@@ -44,38 +44,43 @@ package struct MachineCgroup: Sendable {
         return cgroup.folders.contains { access($0, F_OK) == 0 } ? cgroup : nil
     }
 
-    /// Makes the server's own folders, which `make` does too. False when the host does not let us.
+    /// Makes the server's own folders, which `make` does too.
     ///
     /// - Parameter memoryBytes: for all machines together: below what the host has, so that machines which take all that
     ///   they may are ended before anything else of the host is.
-    @discardableResult
-    package static func prepare(instance: Instance, memoryBytes: UInt64) -> Bool {
-        guard prepare(instance: instance) else { return false }
+    /// - Returns: why the host does not let us; nil when it does.
+    package static func prepare(instance: Instance, memoryBytes: UInt64) -> HostError? {
         let layout = CgroupLayout.found()
+        if let obstacle = prepare(instance: instance, layout) { return obstacle }
         // Twice: a limit that grows must follow that of memory with swap, one that shrinks must go before it.
         for setting in CgroupSetting.memory(memoryBytes) + CgroupSetting.memory(memoryBytes) {
             try? setting.apply(in: layout, path: "mags-\(instance.name)")
         }
-        return true
+        return nil
     }
 
-    @discardableResult
-    package static func prepare(instance: Instance) -> Bool {
-        let layout = CgroupLayout.found()
-        for tree in layout.roots {
-            let folder = "\(tree.root)/mags-\(instance.name)"
-            if access(folder, F_OK) == 0 { continue }
-            if tree.version == .two, !delegate(layout, tree.root) { return false }
-            guard mkdir(folder, 0o755) == 0 || errno == EEXIST else { return false }
-            if tree.version == .two, !delegate(layout, folder) { return false }
+    static func prepare(instance: Instance, _ layout: CgroupLayout) -> HostError? {
+        guard !layout.roots.isEmpty else { return HostError("no_cgroups", "none are mounted.") }
+        do throws(HostError) {
+            for tree in layout.roots {
+                let folder = "\(tree.root)/mags-\(instance.name)"
+                if access(folder, F_OK) == 0 { continue }
+                if tree.version == .two { try delegate(layout, tree.root) }
+                guard mkdir(folder, 0o755) == 0 || errno == EEXIST else {
+                    throw HostError(errno: errno, "the control group \(folder) could not be made")
+                }
+                if tree.version == .two { try delegate(layout, folder) }
+            }
+            return nil
+        } catch {
+            return error
         }
-        return !layout.roots.isEmpty
     }
 
     /// Version 2 gives a folder's children only the controllers that the folder names.
-    private static func delegate(_ layout: CgroupLayout, _ folder: String) -> Bool {
+    private static func delegate(_ layout: CgroupLayout, _ folder: String) throws(HostError) {
         let words = CgroupLayout.controllers.filter { layout.trees[$0]?.version == .two }.map { "+\($0)" }
-        return (try? SystemFile.write(words.joined(separator: " "), to: "\(folder)/cgroup.subtree_control")) != nil
+        try SystemFile.write(words.joined(separator: " "), to: "\(folder)/cgroup.subtree_control")
     }
 
     /// The same without the files that a process joins by: each costs a descriptor.

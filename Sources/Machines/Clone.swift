@@ -76,8 +76,9 @@ final class Clone: Sendable {
         let clone = Clone(
             qemu: qemu, monitor: monitor, link: link, kind: MachineKind(image: record.image, size: record.size),
             accelerator: record.accelerator, imageDigest: record.imageDigest)
-        try await clone.monitor([.queryStatus])
-        try await clone.wire { link throws(GuestLoss) in try await link.waitUntilResumed(within: .seconds(10)) }
+        // All machines of a server may do this at the same time.
+        try await clone.monitor([.queryStatus], within: .seconds(10))
+        try await clone.wire { link throws(GuestLoss) in try await link.waitUntilResumed(within: .seconds(20)) }
         return clone
     }
 
@@ -103,9 +104,11 @@ final class Clone: Sendable {
         await qemu.discard()
     }
 
-    private func monitor(_ commands: [QMPCommand]) async throws(MachineError) {
+    private func monitor(
+        _ commands: [QMPCommand], within limit: TimeAmount = .seconds(30)
+    ) async throws(MachineError) {
         do {
-            try await monitor.run(commands, within: .seconds(30))
+            try await monitor.run(commands, within: limit)
         } catch {
             throw qemu.explained(MachineError("Talking to QEMU", error))
         }

@@ -22,6 +22,20 @@ struct DiskRoom: Equatable {
             totalBytes: UInt64(status.f_blocks) * UInt64(status.f_frsize))
     }
 
+    /// Room for a disk that may come to be full, as may those that machines have already.
+    ///
+    /// - Parameter promised: bytes that all these disks, this one included, may still grow by.
+    func check(gigabytes: Int, promised: UInt64) throws(MachineError) {
+        let reserved = totalBytes / 100 * DiskRoom.reservedPercent
+        let usable = freeBytes - min(freeBytes, reserved)
+        guard promised > usable else { return }
+        throw MachineError(
+            "node_disk_full",
+            "The server has no room for a disk of \(gigabytes) GiB: with those that machines have now it could grow by "
+                + "\(promised >> 20) MiB, and \(usable >> 20) MiB may be used.",
+            hint: "Ask for a smaller disk, wait until other jobs with disks have ended, or free space on the server.")
+    }
+
     func check() throws(MachineError) {
         guard freeBytes < totalBytes / 100 * DiskRoom.reservedPercent else { return }
         throw MachineError(

@@ -29,6 +29,7 @@ extension Engine {
         let folder = configuration.machinesFolder
         try await blocking("Looking for room") { try DiskRoom(at: folder).check() }
         let disk = try await blankDisk(of: request, works)
+        defer { if let disk { disksBeingMade -= disk.bytes } }
         var lastError = MachineError.cancelled
         for attempt in 0..<Engine.attempts {
             let handed = try await nextClone(of: kind, isAgain: attempt > 0)
@@ -54,11 +55,6 @@ extension Engine {
             }
         }
         throw lastError
-    }
-
-    private func blankDisk(of request: ClaimRequest, _ works: Works) async throws(MachineError) -> BlankDisk? {
-        guard let gigabytes = request.diskGigabytes else { return nil }
-        return try await works.launcher.blanks.blank(of: BlankDisks.bytes(gigabytes: gigabytes))
     }
 
     func keep(_ clone: Clone, as record: MachineRecord) -> Machine {

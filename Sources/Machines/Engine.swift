@@ -30,6 +30,13 @@ package actor Engine {
     private var ticker: Task<Void, Never>?
     var perCloneMebibytes = 96
     var isLookingAgain = false
+    /// Bytes of disks of claims that are under way.
+    var disksBeingMade: UInt64 = 0
+    /// Why machines run without limits of control groups, though we are root.
+    private var cgroupObstacle: HostError?
+
+    private let executor = QueueExecutor("mags.engine")
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     /// What exists once the engine has started.
     struct Works {
@@ -66,14 +73,16 @@ package actor Engine {
         let reaper = Reaper(configuration: configuration, slots: slots)
         let configuration = configuration
         let memoryBytes = UInt64(configuration.machinesMebibytes(hostMebibytes: hostMebibytes)) << 20
-        let verdict = try await blocking("Probing the host") {
+        let (verdict, obstacle) = try await blocking("Probing the host") {
             try MachineFiles.makeFolder(configuration.machinesFolder)
             reaper.reserveSlots()
-            if configuration.isPrivileged {
-                MachineCgroup.prepare(instance: configuration.instance, memoryBytes: memoryBytes)
-            }
-            return HostProbe.run()
+            let obstacle =
+                configuration.isPrivileged
+                ? MachineCgroup.prepare(instance: configuration.instance, memoryBytes: memoryBytes) : nil
+            return (HostProbe.run(), obstacle)
         }
+        cgroupObstacle = obstacle
+        if let obstacle { logger.warning("no control groups for machines", metadata: ["why": "\(obstacle)"]) }
         logger.info(
             "accelerator chosen", metadata: ["accelerator": "\(verdict.accelerator)", "why": "\(verdict.reason)"])
         let launcher = QEMULauncher(
@@ -121,6 +130,7 @@ package actor Engine {
                 verdict.accelerator == .kvm ? .good : .weaker, "accelerator",
                 "Machines run with \(verdict.accelerator.rawValue.uppercased()): \(verdict.reason)")
         ]
+        if let cgroupObstacle { all.append(Diagnosis.noCgroups(cgroupObstacle)) }
         let counts = status()
         let isReady = counts.idle > 0 || counts.restingSize == 0
         all.append(

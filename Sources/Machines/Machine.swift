@@ -17,6 +17,8 @@ package final class Machine: Sendable {
     }
 
     package var id: MachineID { record.id }
+    /// Nil for a machine on a layer that is thrown away.
+    var diskPath: String? { record.diskGigabytes == nil ? nil : clone.qemu.folder + "/disk" }
     package var accelerator: Accelerator { record.accelerator }
     package var imageDescription: String { record.imageDescription }
     package var candidate: MachineCandidate { MachineCandidate(record: record, received: received) }

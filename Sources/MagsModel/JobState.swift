@@ -37,6 +37,13 @@ public struct JobOutcome: Equatable, Sendable, Codable {
         self.durationMilliseconds = durationMilliseconds
     }
 
+    /// Says that the last of the job's output is missing.
+    public mutating func addOutputLoss(_ error: any Error) {
+        message = [message, "The last of its output could not be kept (\(error))."].compactMap(\.self)
+            .joined(separator: " ")
+        code = code ?? "output_not_kept"
+    }
+
     /// The state that a job has after this outcome.
     public var state: JobState {
         switch cause {

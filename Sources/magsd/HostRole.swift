@@ -51,6 +51,7 @@ struct HostRole: Sendable {
             chown(home.hostSocket, 0, apiUID)
             chmod(home.hostSocket, 0o660)
         }
+        await agent.readersMayReturn()
         return listener
     }
 

@@ -149,6 +149,43 @@ struct CreditTests {
         #expect(hasEnded.withLock { $0 })
     }
 
+    @Test("that could not be kept once is never followed by more: no reader sees a hole", .enabled(if: geteuid() == 0))
+    func failureStays() throws {
+        try #require(mount("tmpfs", folder.path, "tmpfs", 0, "size=64k") == 0)
+        defer { umount2(folder.path, 2) }
+        let output = try make()
+        try output.keep([1, 2, 3], of: .stdout, received: 3)
+        let before = output.progress
+        let large = [UInt8](repeating: 7, count: 128 << 10)
+        #expect(throws: Problem.self) { try output.keep(large, of: .stdout, received: 4) }
+        // There is room again.
+        #expect(throws: Problem.self) { try output.keep([4], of: .stdout, received: 5) }
+        output.advance(received: 6)
+        #expect(throws: Problem.self) { try output.finish() }
+        #expect(output.progress == before)
+        #expect(try JobOutput(folder: folder.path, now: { 1 }).progress == before)
+    }
+
+    @Test("that cannot be read is told apart from its end")
+    func unreadable() throws {
+        let output = try make()
+        try output.keep([1, 2, 3], of: .stdout, received: 3)
+        try output.finish()
+        // What was written is gone, as on a damaged disk.
+        try #require(truncate(folder.path + "/output", 0) == 0)
+        let said = Mutex<[String]>([])
+        output.follow(reader, from: 0, credit: 1 << 20) { delivery in
+            switch delivery {
+            case .records: said.withLock { $0.append("records") }
+            case .skipped: said.withLock { $0.append("skipped") }
+            case .end: said.withLock { $0.append("end") }
+            case .unreadable: said.withLock { $0.append("unreadable") }
+            }
+        }
+        #expect(said.withLock { $0 } == ["unreadable"])
+        #expect(!output.isFollowed)
+    }
+
     private func longestFile() throws -> UInt64 {
         let descriptor = open(folder.path + "/probe", O_RDWR | O_CREAT, 0o600)
         defer { close(descriptor) }

@@ -27,6 +27,7 @@ private final class Follower: Sendable {
         state.withLock { state in
             switch delivery {
             case .end: state.hasEnded = true
+            case .unreadable: Issue.record("not readable")
             case .skipped(let offset, let stdout, let stderr):
                 #expect(offset > state.next)
                 (state.next, state.whole, state.decoder) = (offset, offset, OutputRecordDecoder())

@@ -104,4 +104,55 @@ struct RecoveryTests {
         for await case .records(let records, _) in deliveries { bytes += records.count }
         #expect(bytes == OutputRecord.headerSize + 4)
     }
+
+    @Test("asks all machines at the same time: one that says nothing does not keep the others waiting")
+    func silentGuests() async throws {
+        var children: [ChildProcess] = []
+        defer { for child in children { child.signal(SIGKILL) } }
+        var listeners: [HostSystem.FileDescriptor] = []
+        var wires: [HostSystem.FileDescriptor] = []
+        for slot in 1...2 {
+            let child = try ChildProcess.spawn(ProcessSpec(program: "/bin/sleep", arguments: ["sleep", "1000"]))
+            children.append(child)
+            var record = Sample.candidate(received: 0).record
+            (record.id, record.pid, record.startTime, record.slot) = (.random(), child.pid, child.startTime, slot)
+            let machine = home.path + "/machines/" + record.id.text
+            try FileManager.default.createDirectory(atPath: machine, withIntermediateDirectories: true)
+            listeners.append(try UnixListener.make(at: QEMUProcess.monitorPath(in: machine)))
+            wires.append(try UnixListener.make(at: QEMUProcess.wirePath(in: machine)))
+            let job = JobID.random()
+            try files.create(job)
+            try files.write(JobJournal(id: job, machine: record, received: 0, startedAt: 0, deadline: .max / 2))
+        }
+        let agent = make()
+        let recovery = Task { await agent.recover() }
+        // Neither is answered, and the first is still waiting when the second comes.
+        let sockets = listeners
+        let connections = try await SystemThread.perform { sockets.map { accept($0.rawValue, nil, nil) } }
+        for connection in connections {
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            var count = 1
+            while count > 0 { count = recv(connection, &buffer, buffer.count, Int32(MSG_DONTWAIT)) }
+            // Open, that is; a closed one would end with 0.
+            #expect(count == -1 && errno == EAGAIN)
+        }
+        for connection in connections { close(connection) }
+        #expect(await recovery.value.isEmpty)
+        withExtendedLifetime(wires) {}
+    }
+
+    @Test("removes a settled job's folder once nobody can ask for it any more")
+    func old() async throws {
+        for isOld in [false, true] {
+            var journal = JobJournal(
+                id: id, machine: Sample.candidate(received: 0).record, received: 0, startedAt: 0, deadline: 1)
+            journal.isSettled = true
+            try files.write(journal)
+            let age = isOld ? TimeInterval((Limits.jobDays + 2) * 24 * 3600) : 24 * 3600
+            try FileManager.default.setAttributes(
+                [.modificationDate: Date(timeIntervalSinceNow: -age)], ofItemAtPath: files.path(id))
+            _ = await make().recover()
+            #expect(files.exists(id) == !isOld)
+        }
+    }
 }

@@ -1,11 +1,12 @@
 import Glibc
+import MagsModel
 import Testing
 
 @testable import HostSystem
 
 @Suite("A machine's control group")
 struct CgroupTests {
-    static let canUse = isRoot && MachineCgroup.prepare(instance: instance("probe")) && clean("probe")
+    static let canUse = isRoot && MachineCgroup.prepare(instance: instance("probe"), .found()) == nil && clean("probe")
 
     static func instance(_ name: String) -> Instance {
         Instance(name: "test-\(name)-\(getpid())", index: 900, uidBase: 0x3fff_0000, subnet: 0)
@@ -48,7 +49,7 @@ struct CgroupTests {
         defer { MachineCgroup.removeAll(instance: instance) }
         let tree = try #require(CgroupLayout.found().trees["memory"])
         for bytes: UInt64 in [512 << 20, 256 << 20, 1024 << 20] {
-            #expect(MachineCgroup.prepare(instance: instance, memoryBytes: bytes))
+            #expect(MachineCgroup.prepare(instance: instance, memoryBytes: bytes) == nil)
             let file = tree.version == .one ? "memory.limit_in_bytes" : "memory.max"
             let text = try SystemFile.text("\(tree.root)/mags-\(instance.name)/\(file)")
             #expect(text == "\(bytes)\n")
@@ -110,5 +111,19 @@ struct CgroupTests {
         #expect(mixed.roots.count == 3)
         let two = CgroupLayout(mounts: "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0") { _ in "cpuset cpu io memory pids\n" }
         #expect(two.roots == [.init(version: .two, root: "/sys/fs/cgroup")])
+    }
+
+    @Test("that this root may not make is told, with the reason")
+    func obstacle() {
+        var layout = CgroupLayout(mounts: "") { _ in "" }
+        #expect(MachineCgroup.prepare(instance: Self.instance("none"), layout)?.code == "no_cgroups")
+        // A file system in which nobody can make a folder, as a container's cgroup trees often are.
+        for version in [CgroupLayout.Version.one, .two] {
+            layout.trees["memory"] = CgroupLayout.Tree(version: version, root: "/proc/self")
+            let obstacle = MachineCgroup.prepare(instance: Self.instance("none"), layout)
+            #expect(obstacle?.message.contains("/proc/self/") == true)
+            let finding = obstacle.map(Diagnosis.noCgroups)
+            #expect(finding?.subject == "cgroups" && finding?.grade == .weaker)
+        }
     }
 }

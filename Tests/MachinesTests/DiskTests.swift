@@ -58,4 +58,17 @@ struct DiskTests {
             #expect(error?.hint?.contains("Free some disk space") == true)
         }
     }
+
+    @Test("no disk is promised that would not fit beside what the others may still grow to")
+    func promises() throws {
+        // 5 of the 100 GiB are kept free.
+        let room = DiskRoom(freeBytes: 30 << 30, totalBytes: 100 << 30)
+        try room.check(gigabytes: 10, promised: 25 << 30)
+        let error = #expect(throws: MachineError.self) { try room.check(gigabytes: 10, promised: 26 << 30) }
+        #expect(error?.code == "node_disk_full")
+        #expect(error?.message.contains("10 GiB") == true)
+        #expect(throws: MachineError.self) {
+            try DiskRoom(freeBytes: 1 << 30, totalBytes: 100 << 30).check(gigabytes: 1, promised: 1 << 30)
+        }
+    }
 }
