@@ -13,6 +13,15 @@ struct Magsd: AsyncParsableCommand {
             DoctorCommand.self, VersionCommand.self,
         ],
         defaultSubcommand: Serve.self)
+
+    static func main() async {
+        do {
+            try UnknownSubcommand.check(Array(CommandLine.arguments.dropFirst()))
+        } catch {
+            exit(withError: error)
+        }
+        await main(nil)
+    }
 }
 
 struct VersionCommand: ParsableCommand {

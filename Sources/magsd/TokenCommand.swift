@@ -12,7 +12,7 @@ struct TokenCommand: AsyncParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make a token and print it: the only time that it is shown.")
+            commandName: "create", abstract: "Make a token and print it: the only time that it is shown.")
         @OptionGroup var home: Home
         @Option(help: "What the token is for.") var name: String = "token"
 
@@ -23,16 +23,27 @@ struct TokenCommand: AsyncParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the tokens, without their secrets.")
+        static let configuration = CommandConfiguration(
+            commandName: "list", abstract: "List the tokens, without their secrets.")
         @OptionGroup var home: Home
 
         func run() async throws {
-            for token in try await service(home).list() { print("\(token.id)  \(token.name)") }
+            for token in try await service(home).list() {
+                let used = token.lastUsedAt.map { "last used \(List.date($0))" } ?? "never used"
+                let end = token.expiresAt.map { ", expires \(List.date($0))" } ?? ""
+                print("\(token.id)  \(token.name)  (made \(List.date(token.createdAt)), \(used)\(end))")
+            }
+        }
+
+        /// - Parameter microseconds: since 1970.
+        private static func date(_ microseconds: Int64) -> String {
+            Date(timeIntervalSince1970: Double(microseconds / 1_000_000)).formatted(.iso8601)
         }
     }
 
     struct Revoke: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Make a token worthless at once.")
+        static let configuration = CommandConfiguration(
+            commandName: "revoke", abstract: "Make a token worthless at once.")
         @OptionGroup var home: Home
         @Argument(help: "The id that `token list` shows.") var id: String
 
