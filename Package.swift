@@ -125,7 +125,7 @@ let package = Package(
             name: "APIDouble", dependencies: [nio, nioHTTP1, nioPosix], path: "Tests/APIDouble",
             swiftSettings: settings),
         tests("MagsClientTests", ["APIDouble", "MagsClient", "MagsAPI", nio, nioEmbedded]),
-        tests("MagsCommandsTests", ["APIDouble", "MagsClient", "MagsCommands", argumentParser]),
+        tests("MagsCommandsTests", ["APIDouble", "MagsClient", "MagsCommands", "MagsModel", argumentParser]),
         tests("HouseTests", []),
     ]
 )

@@ -6,12 +6,16 @@ import NIOHTTP1
 /// The entries of a job's log: those that there are, or as they come, ended by the job's status.
 ///
 /// When the connection is lost, the sequence asks again for the entries behind the last one that it handed out, until
-/// ``RetryPolicy/followPatience`` has passed without a new one.
+/// ``RetryPolicy/followPatience`` has passed without a sign of life; only ``RetryPolicy/patience`` when the server has
+/// said that it is being stopped. Then it fails with `server_stopped`.
 public struct JobLog: AsyncSequence, Sendable {
     public enum Event: Equatable, Sendable {
         case entry(LogEntry)
-        /// The connection was lost, for this reason; the next event is behind the last one all the same.
+        /// The connection was lost, for this reason; the next event is behind the last one all the same. Once for each
+        /// attempt that fails.
         case interrupted(MagsError)
+        /// After `interrupted`: the connection stands again, and there is nothing new yet. What is new says the same.
+        case resumed
         /// The last event of a log that is followed.
         case ended(JobStatus)
     }
@@ -66,9 +70,9 @@ public struct JobLog: AsyncSequence, Sendable {
                             if let event = try take(item) { return event }
                         } else if let bytes = try await body.next() {
                             // Also what is no entry: a job may be silent for hours, and its stream says that it lives.
-                            if follows { reconnection.progress() }
                             decoder.append(bytes.readableBytesView)
                             state = .connected(body, decoder)
+                            if follows, reconnection.isResumed() { return .resumed }
                         } else {
                             throw HTTPClientError.remoteConnectionClosed
                         }
@@ -101,9 +105,10 @@ public struct JobLog: AsyncSequence, Sendable {
         }
 
         private mutating func take(_ item: Decoder.Item) throws -> Event? {
-            reconnection.progress()
             switch item {
+            case .failed(let bytes): throw Transport.Failure(try client.decode(ByteBuffer(bytes: bytes)))
             case .entry(let bytes):
+                reconnection.progress()
                 let entry: LogEntry = try client.decode(ByteBuffer(bytes: bytes))
                 last = entry.seq
                 return .entry(entry)
@@ -111,6 +116,7 @@ public struct JobLog: AsyncSequence, Sendable {
                 state = .finished
                 return .ended(try client.decode(ByteBuffer(bytes: bytes)))
             case .finished(let nextAfter):
+                reconnection.progress()
                 // One that leads no further would be asked for without end.
                 guard let nextAfter, nextAfter > askedAfter else {
                     state = .finished
@@ -128,6 +134,8 @@ public struct JobLog: AsyncSequence, Sendable {
         enum Item {
             case entry([UInt8])
             case ended([UInt8])
+            /// The server ends the stream before the job's end, and says why.
+            case failed([UInt8])
             case finished(nextAfter: Int?)
         }
 
@@ -154,7 +162,13 @@ public struct JobLog: AsyncSequence, Sendable {
             case .events(var decoder):
                 self = .list(LogListDecoder())
                 defer { self = .events(decoder) }
-                return try decoder.next().map { $0.name == "end" ? .ended($0.data) : .entry($0.data) }
+                return try decoder.next().map {
+                    switch $0.name {
+                    case "end": .ended($0.data)
+                    case "error": .failed($0.data)
+                    default: .entry($0.data)
+                    }
+                }
             case .list(var decoder):
                 self = .events(EventStreamDecoder())
                 defer { self = .list(decoder) }

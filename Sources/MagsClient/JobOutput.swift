@@ -13,7 +13,8 @@ import NIOHTTP1
 ///
 /// Nothing is read before it is asked for, so a slow reader slows the sender and memory stays flat. When the connection
 /// is lost, the sequence asks again for the bytes that it has not handed out yet, until
-/// ``RetryPolicy/followPatience`` has passed without a sign of life.
+/// ``RetryPolicy/followPatience`` has passed without a sign of life; only ``RetryPolicy/patience`` when the server has
+/// said that it is being stopped. Then it fails with `server_stopped`.
 public struct JobOutput: AsyncSequence, Sendable {
     public enum Event: Equatable, Sendable {
         case stdout([UInt8])
@@ -22,8 +23,11 @@ public struct JobOutput: AsyncSequence, Sendable {
         case system(String)
         /// Output is missing here: the log was full, and this reader was not there when it came.
         case skipped(SkippedOutput)
-        /// The connection was lost, for this reason; the next event is behind the last one all the same.
+        /// The connection was lost, for this reason; the next event is behind the last one all the same. Once for each
+        /// attempt that fails.
         case interrupted(MagsError)
+        /// After `interrupted`: the connection stands again, and there is nothing new yet. What is new says the same.
+        case resumed
         /// The last event.
         case ended(JobStatus)
     }
@@ -112,8 +116,8 @@ public struct JobOutput: AsyncSequence, Sendable {
             switch frame.kind {
             case .stdout, .stderr, .system:
                 // One without bytes is a sign of life: a job may be silent for hours.
+                guard !frame.payload.isEmpty else { return reconnection.isResumed() ? .resumed : nil }
                 reconnection.progress()
-                guard !frame.payload.isEmpty else { return nil }
                 return received(frame)
             case .skipped:
                 reconnection.progress()
@@ -124,9 +128,7 @@ public struct JobOutput: AsyncSequence, Sendable {
                 state = .finished
                 return .ended(try client.decode(ByteBuffer(bytes: frame.payload)))
             case .error:
-                let reply: ErrorReply = try client.decode(ByteBuffer(bytes: frame.payload))
-                throw MagsError(
-                    reply.code, reply.error, hint: reply.hint, isRetryable: reply.retryable, requestID: reply.requestID)
+                throw Transport.Failure(try client.decode(ByteBuffer(bytes: frame.payload)))
             }
         }
 

@@ -40,6 +40,19 @@ struct Transport: Sendable {
         var mayHaveActed: Bool
         /// How long the server asks to wait.
         var wish: Duration?
+
+        init(error: MagsError, mayHaveActed: Bool, wish: Duration? = nil) {
+            self.error = error
+            self.mayHaveActed = mayHaveActed
+            self.wish = wish
+        }
+
+        /// The last word of a stream.
+        init(_ reply: ErrorReply) {
+            error = MagsError(
+                reply.code, reply.error, hint: reply.hint, isRetryable: reply.retryable, requestID: reply.requestID)
+            mayHaveActed = true
+        }
     }
 
     /// - Parameter limit: for the whole exchange with its body; nil when it may last.

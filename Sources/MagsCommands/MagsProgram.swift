@@ -16,9 +16,11 @@ package enum MagsProgram {
         // A reader that has left shows as an error of the write, which says which job to stop.
         signal(SIGPIPE, SIG_IGN)
         let arguments = Array(CommandLine.arguments.dropFirst())
+        var running: any ParsableCommand.Type = MagsCommand.self
         do {
             try UnknownCommand.check(arguments)
-            var command = try MagsCommand.parseAsRoot(arguments)
+            var command = try await MagsCommand.asyncParseAsRoot(arguments)
+            running = type(of: command)
             if asksForJSON(arguments), !(command is RunCommand) { endWithDocument(after: Interrupts()) }
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
@@ -27,7 +29,7 @@ package enum MagsProgram {
             }
             exit(0)
         } catch {
-            exit(await Failure.tell(error, asJSON: asksForJSON(arguments)))
+            exit(await Failure.tell(error, from: running, asJSON: asksForJSON(arguments)))
         }
     }
 
@@ -49,7 +51,7 @@ package enum MagsProgram {
     }
 }
 
-struct MagsCommand: ParsableCommand {
+struct MagsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mags",
         abstract: "Run scripts in microVMs.",
@@ -60,4 +62,6 @@ struct MagsCommand: ParsableCommand {
             LoginCommand.self, LogoutCommand.self, WhoamiCommand.self, DoctorCommand.self, CompletionsCommand.self,
             VersionCommand.self,
         ])
+
+    static var commandNames: [String] { configuration.subcommands.compactMap { $0.configuration.commandName } }
 }

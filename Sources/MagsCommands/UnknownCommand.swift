@@ -9,7 +9,7 @@ enum UnknownCommand {
     }
 
     private static func check(_ word: String) throws {
-        let names = MagsCommand.configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+        let names = MagsCommand.commandNames + ["help"]
         guard !names.contains(word) else { return }
         let advice = nearest(to: word, among: names).map { "Did you mean '\($0)'?" } ?? "`mags help` lists them all."
         throw ValidationError("Unknown command '\(printable(word))'. \(advice)")

@@ -14,6 +14,10 @@ package final class MagsDouble: Sendable {
         /// For each connection to the output in turn, where it is cut; behind the last one all are whole.
         package var cuts: [Int] = []
         package var hasEnd = true
+        /// How many of the first connections end with the server's word that it is being stopped.
+        package var stops = 0
+        /// Frames without bytes are sent too: signs of life.
+        package var sendsSilence = false
         /// The most entries that one document has; nil: as many as there are.
         package var listLimit: Int?
 
@@ -41,7 +45,9 @@ package final class MagsDouble: Sendable {
                 }
                 let skipped = min(skip[kind] ?? 0, payload.count)
                 skip[kind]? -= skipped
-                if skipped < payload.count { bytes += Part.frame(kind, Array(payload[skipped...])) }
+                if skipped < payload.count || sendsSilence && payload.isEmpty {
+                    bytes += Part.frame(kind, Array(payload[skipped...]))
+                }
             }
             return hasEnd ? bytes + Part.frame(0, json(fullStatus(job))) : bytes
         }
@@ -75,12 +81,20 @@ package final class MagsDouble: Sendable {
                 [
                     "seq": index + 1, "timestamp": "2026-02-11T09:30:01Z", "level": "info",
                     "stream": ["", "stdout", "stderr", "system", "system"][Int(frame.kind)],
-                    "message": String(decoding: frame.payload, as: UTF8.self),
+                    "message": frame.kind == 4
+                        ? Part.words(frame.payload) : String(decoding: frame.payload, as: UTF8.self),
                 ]
             }
         }
 
-        private static func frame(_ kind: UInt8, _ payload: [UInt8]) -> [UInt8] {
+        /// Of a frame of kind 4, as the log has it.
+        private static func words(_ payload: [UInt8]) -> String {
+            let (stream, count) = missing(payload)
+            let name = stream == 2 ? "error" : "output"
+            return "\(count) bytes of standard \(name) are missing here: the log keeps 64 MiB."
+        }
+
+        fileprivate static func frame(_ kind: UInt8, _ payload: [UInt8]) -> [UInt8] {
             let count = payload.count
             return [kind, UInt8(count & 255), UInt8(count >> 8 & 255), UInt8(count >> 16 & 255), UInt8(count >> 24)]
                 + payload
@@ -184,9 +198,10 @@ private final class Stage: Sendable {
         case "logs":
             let after = Int(request.query["after"] ?? "0") ?? 0
             if request.query["follow"] == "1" {
-                return stream(part.events(after: after, job: MagsDouble.job), "text/event-stream")
+                let stop = Array("event: error\ndata: \(String(decoding: json(Stage.stop), as: UTF8.self))\n\n".utf8)
+                return stream("text/event-stream", lastWord: stop) { $0.events(after: after, job: MagsDouble.job) }
             }
-            return stream(part.list(after: after), "application/json")
+            return stream("application/json") { $0.list(after: after) }
         case "output": return output(request)
         default: return problem(404, "not_found", "no such path")
         }
@@ -197,20 +212,33 @@ private final class Stage: Sendable {
             return problem(406, "not_acceptable", "frames only")
         }
         func count(_ name: String) -> Int { Int(request.query[name] ?? "0") ?? 0 }
-        let body = part.stream(
-            skipping: [1: count("stdout"), 2: count("stderr"), 3: count("system")], job: MagsDouble.job)
-        return stream(body, "application/vnd.mags.output")
+        let known: [UInt8: Int] = [1: count("stdout"), 2: count("stderr"), 3: count("system")]
+        return stream("application/vnd.mags.output", lastWord: MagsDouble.Part.frame(5, json(Stage.stop))) {
+            $0.stream(skipping: known, job: MagsDouble.job)
+        }
     }
 
+    private static let stop: [String: any Sendable] = [
+        "error": "The server is being stopped.", "code": "server_stopped", "request_id": "r-1", "retryable": true,
+    ]
+
     /// Cut off as the part says.
-    private func stream(_ body: [UInt8], _ type: String) -> HTTPDouble.Reply {
+    ///
+    /// - Parameter lastWord: what a server that is being stopped ends it with.
+    private func stream(
+        _ type: String, lastWord: [UInt8] = [], _ body: (MagsDouble.Part) -> [UInt8]
+    ) -> HTTPDouble.Reply {
         let number = state.withLock { state in
             defer { state.connections += 1 }
             return state.connections
         }
         let ending: HTTPDouble.Reply.Ending =
             number < part.cuts.count ? .cut(after: part.cuts[number]) : part.hasEnd ? .complete : .never
-        var reply = HTTPDouble.Reply(body: body, ending: ending)
+        var part = part
+        part.hasEnd = part.hasEnd && number >= part.stops
+        let isStopped = number < part.stops
+        var reply = HTTPDouble.Reply(
+            body: body(part) + (isStopped ? lastWord : []), ending: isStopped ? .complete : ending)
         reply.headers.replaceOrAdd(name: "Content-Type", value: type)
         return reply
     }

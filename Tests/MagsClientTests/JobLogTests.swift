@@ -19,6 +19,7 @@ struct JobLogTests {
             switch event {
             case .entry(let entry): entries.append(entry)
             case .interrupted: losses += 1
+            case .resumed: break
             case .ended(let status): exitCode = status.exitCode
             }
         }
@@ -39,6 +40,40 @@ struct JobLogTests {
             #expect(double.server.requests.count == 2)
             #expect(double.server.requests.allSatisfy { $0.query["follow"] == "1" })
             await double.server.stop()
+        }
+    }
+
+    @Test("ends soon, and says so, when the server is stopped")
+    func stopped() async throws {
+        var part = JobLogTests.part
+        part.stops = .max
+        let double = try await MagsDouble.start(part)
+        let retries = RetryPolicy(
+            patience: .milliseconds(20), followPatience: .seconds(600), firstDelay: .milliseconds(1))
+        let client = MagsClient(address: try ServerAddress(double.url), token: MagsDouble.token, retries: retries)
+        var numbers: [Int] = []
+        let error = await #expect(throws: MagsError.self) {
+            for try await event in client.log(of: MagsDouble.job) {
+                if case .entry(let entry) = event { numbers.append(entry.seq) }
+            }
+        }
+        #expect(error?.code == "server_stopped")
+        #expect(numbers == [1, 2, 3, 4])
+        await double.server.stop()
+    }
+
+    @Test("tells entries that stand for missing output from all others")
+    func holes() {
+        func entry(_ message: String, _ stream: String = "system") -> LogEntry {
+            LogEntry(seq: 1, timestamp: "", level: "info", stream: stream, message: message)
+        }
+        let words = "12 bytes of standard error are missing here: the log keeps 64 MiB."
+        #expect(entry(words).skipped == SkippedOutput(stream: "stderr", bytes: 12))
+        #expect(
+            entry(words.replacing("error", with: "output")).skipped == SkippedOutput(stream: "stdout", bytes: 12))
+        #expect(entry(words, "stdout").skipped == nil)
+        for other in ["", "-1\(words.dropFirst(2))", "12 bytes of standard error", "so \(words)"] {
+            #expect(entry(other).skipped == nil)
         }
     }
 

@@ -18,6 +18,7 @@ struct JobOutputTests {
         var stderr: [UInt8] = []
         var system = ""
         var interruptions = 0
+        var resumptions = 0
         var exitCode: Int?
     }
 
@@ -31,6 +32,7 @@ struct JobOutputTests {
             case .system(let text): result.system += text
             case .skipped: Issue.record("nothing is missing")
             case .interrupted: result.interruptions += 1
+            case .resumed: result.resumptions += 1
             case .ended(let status): result.exitCode = status.exitCode
             }
         }
@@ -141,6 +143,41 @@ struct JobOutputTests {
         let impatient = RetryPolicy(followPatience: .milliseconds(20), firstDelay: .milliseconds(1))
         let error = await #expect(throws: MagsError.self) { try await JobOutputTests.follow(double, impatient) }
         #expect(error?.code == "connection_lost")
+        await double.server.stop()
+    }
+
+    @Test("ends soon, and says so, when the server is stopped")
+    func stopped() async throws {
+        var part = JobOutputTests.part
+        part.stops = .max
+        let double = try await MagsDouble.start(part)
+        let brief = RetryPolicy(
+            patience: .milliseconds(20), followPatience: .seconds(600), firstDelay: .milliseconds(1))
+        let error = await #expect(throws: MagsError.self) { try await JobOutputTests.follow(double, brief) }
+        #expect(error?.code == "server_stopped")
+        await double.server.stop()
+    }
+
+    @Test("goes on when the server was stopped only for a moment")
+    func startedAgain() async throws {
+        var part = JobOutputTests.part
+        part.stops = 1
+        let double = try await MagsDouble.start(part)
+        let policy = RetryPolicy(patience: .seconds(600), firstDelay: .microseconds(10))
+        var expected = JobOutputTests.whole
+        expected.interruptions = 1
+        #expect(try await JobOutputTests.follow(double, policy) == expected)
+        await double.server.stop()
+    }
+
+    @Test("says that the connection stands again while the job is silent")
+    func resumed() async throws {
+        var part = MagsDouble.Part([(1, Array("one".utf8)), (3, [])])
+        part.cuts = [8]
+        part.sendsSilence = true
+        let double = try await MagsDouble.start(part)
+        let result = try await JobOutputTests.follow(double)
+        #expect((result.interruptions, result.resumptions, result.stdout) == (1, 1, Array("one".utf8)))
         await double.server.stop()
     }
 

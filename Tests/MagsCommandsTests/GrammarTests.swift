@@ -19,7 +19,7 @@ struct GrammarTests {
     @Test("names every option that there is, and none that there is not")
     func options() throws {
         let commands = MagsCommand.configuration.subcommands
-        let helps = commands.map { MagsCommand.helpMessage(for: $0, columns: 200) }
+        let helps = commands.map { MagsCommand.helpMessage(for: $0, includeHidden: true, columns: 200) }
         let known = helps.reduce(into: Set<String>()) { $0.formUnion(GrammarTests.options(in: $1)) }
         let named = GrammarTests.options(in: try GrammarTests.page())
         #expect(known.subtracting(named).subtracting(["--help", "--version", "--quiet"]) == [])

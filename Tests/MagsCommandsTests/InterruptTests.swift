@@ -76,10 +76,13 @@ struct InterruptTests {
             #expect(ran.exitCode == 130)
             #expect(ran.json?["code"] as? String == "interrupted")
             #expect((ran.json?["error"] as? String)?.contains(MagsDouble.job) == true)
+            #expect(ran.json?["request_id"] as? String == MagsDouble.job)
+            #expect(ran.json?["command_exit_code"] as? Int == 130)
+            #expect(ran.json?["status"] != nil && ran.json?["stdout"] != nil)
 
-            session.double.server.hold { $0.path.hasSuffix("/status") }
-            let status = try session.start("status", "--json", MagsDouble.job)
-            _ = await session.double.server.request { $0.path.hasSuffix("/status") }
+            session.double.server.hold { $0.path.hasSuffix("/a%20name/status") }
+            let status = try session.start("status", "--json", "a name")
+            _ = await session.double.server.request { $0.path.hasSuffix("/a%20name/status") }
             status.process.terminate()
             let asked = try await status.result()
             #expect(asked.exitCode == 143)

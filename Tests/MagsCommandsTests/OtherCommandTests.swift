@@ -1,7 +1,10 @@
 import APIDouble
 import Foundation
 import MagsClient
+import MagsModel
 import Testing
+
+@testable import MagsCommands
 
 @Suite("The mags command")
 struct OtherCommandTests {
@@ -48,6 +51,38 @@ struct OtherCommandTests {
         let result = try await MagsProcess.run(["completions", shell], environment: [:])
         #expect(result.exitCode == 0)
         for word in ["doctor", "detach"] { #expect(result.out.contains(word)) }
+        #expect(result.out.contains("run status logs list"), "topics of help")
+        #expect(!result.out.contains("startup-command"), "what is not built yet")
+    }
+
+    @Test("completes a job to the names and ids that there are, and to nothing without a server")
+    func completesJobs() async throws {
+        try await Session.with { session in
+            let arguments = ["---completion", "stop", "--", "positional@0", "0", "0"]
+            let known = try await MagsProcess.run(arguments, environment: session.environment)
+            #expect(known.out.contains("a name"))
+            #expect(known.out.contains(MagsDouble.job))
+            await session.double.server.stop()
+            let alone = try await MagsProcess.run(arguments, environment: session.environment)
+            #expect(alone.exitCode == 0)
+            #expect(alone.out.allSatisfy(\.isWhitespace) && alone.err.isEmpty)
+        }
+    }
+
+    @Test("refuses values that cannot be with 64, and names those that can")
+    func values() async throws {
+        try await Session.with { session in
+            for (arguments, words) in [
+                (["list", "--status", "runing"], "Did you mean 'running'?"), (["list", "--page", "0"], "--page"),
+                (["list", "--page-size", "101"], "1 to 100"), (["login", "--url", "nowhere"], "--url"),
+                (["run", "--timeout", "2592001", "x"], "30 days"),
+            ] {
+                let result = try await MagsProcess.run(arguments, environment: session.environment)
+                #expect(result.exitCode == 64)
+                #expect(result.err.contains(words), "\(result.err)")
+            }
+            #expect(session.double.server.requests.isEmpty)
+        }
     }
 
     @Test("without a login says so, with 125, in JSON too")
@@ -98,6 +133,12 @@ struct OtherCommandTests {
             let followed = try await session.mags("logs", "-f", MagsDouble.job)
             #expect(followed.out == "one\nthree")
             #expect(followed.err == "two\n")
+            let terminal = try Terminal()
+            let watched = try MagsProcess(
+                ["logs", "-f", MagsDouble.job], environment: session.environment, terminal: terminal.far)
+            try terminal.far.close()
+            #expect(await terminal.read(until: "exit code 0").contains("job \(MagsDouble.job) ended with exit code 0"))
+            _ = try await watched.result()
             let json = try await session.mags("logs", MagsDouble.job, "--json").json
             #expect((json?["logs"] as? [Any])?.count == 3)
         }
@@ -148,6 +189,20 @@ struct OtherCommandTests {
             let findings = try #require(result.json?["findings"] as? [[String: Any]])
             let subjects = findings.compactMap { $0["subject"] as? String }
             #expect(subjects == ["configuration", "address", "server", "version", "token", "accelerator"])
+        }
+    }
+
+    @Test("lets the doctor give up on a server that takes a connection and does not answer")
+    func doctorWithSilence() async throws {
+        try await Session.with { session in
+            session.double.server.hold { $0.path == "/health" }
+            var checkup = ClientCheckup(environment: session.environment)
+            checkup.patience = .milliseconds(50)
+            let finding = try #require(await checkup.findings().last)
+            #expect((finding.grade, finding.subject) == (.bad, "server"))
+            #expect(finding.text.contains("does not answer"))
+            #expect(finding.remedy?.contains("script/up") == true)
+            session.double.server.release()
         }
     }
 

@@ -1,3 +1,4 @@
+import ArgumentParser
 import MagsAPI
 import MagsClient
 
@@ -11,14 +12,22 @@ import MagsClient
 enum LogDocument {
     private static let pieceSize = 64 * 1024
 
-    /// A failure behind the first entry leaves the document without its end.
+    /// A failure behind the first entry leaves the document without its end. Output that the log lacks is told on standard
+    /// error too.
+    ///
+    /// - Throws: an exit code when output is missing.
     static func print(_ log: JobLog) async throws {
+        var hasHoles = false
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         var piece = "{\"logs\":["
         var separator = "\n"
         for try await event in log {
             guard case .entry(let entry) = event else { continue }
+            if let skipped = entry.skipped {
+                await Console.complain(skipped.text)
+                hasHoles = true
+            }
             piece += separator + escapingControls(inJSON: String(decoding: try encoder.encode(entry), as: UTF8.self))
             separator = ",\n"
             guard piece.utf8.count >= pieceSize else { continue }
@@ -26,5 +35,6 @@ enum LogDocument {
             piece = ""
         }
         try await Console.print(piece + "\n]}")
+        if hasHoles { throw ExitCode(MagsExit.failed) }
     }
 }

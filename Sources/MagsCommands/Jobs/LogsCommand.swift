@@ -5,7 +5,10 @@ import MagsClient
 struct LogsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "logs", abstract: "Print a job's output.",
-        discussion: "What the script wrote to standard error goes there, as does what Mags says about the job.")
+        discussion: """
+            What the script wrote to standard error goes there, as does what Mags says about the job. The exit code is \
+            not the script's: 0, or 125 when output is missing or Mags failed. \(JobArgument.rule)
+            """)
 
     @OptionGroup var job: JobArgument
     @Flag(name: [.customShort("f"), .long], help: "Go on until the job has ended.")
@@ -42,7 +45,13 @@ struct LogsCommand: AsyncParsableCommand {
 
     private func print(_ output: JobOutput) async throws {
         var hasHoles = false
+        var notes = ConnectionNotes(quiet: manners.quiet)
         for try await event in output {
+            if case .interrupted(let error) = event {
+                await notes.lost(error)
+                continue
+            }
+            await notes.stands()
             switch event {
             case .stdout(let bytes): try await StandardStream.output.write(bytes)
             case .stderr(let bytes): try await StandardStream.error.write(bytes)
@@ -50,20 +59,44 @@ struct LogsCommand: AsyncParsableCommand {
             case .skipped(let skipped):
                 await Console.complain(skipped.text)
                 hasHoles = true
-            case .interrupted(let error): await Console.note("\(error.message); trying again", quiet: manners.quiet)
-            case .ended: if hasHoles { throw ExitCode(MagsExit.failed) }
+            case .interrupted, .resumed: break
+            case .ended(let status):
+                await tellEnd(status)
+                if hasHoles { throw ExitCode(MagsExit.failed) }
             }
         }
     }
 
     private func print(_ log: JobLog) async throws {
+        var hasHoles = false
+        var notes = ConnectionNotes(quiet: manners.quiet)
         for try await event in log {
+            if case .interrupted(let error) = event {
+                await notes.lost(error)
+                continue
+            }
+            await notes.stands()
             switch event {
-            case .entry(let entry): try await print(entry)
-            case .interrupted(let error): await Console.note("\(error.message); trying again", quiet: manners.quiet)
-            case .ended: return
+            case .entry(let entry):
+                if let skipped = entry.skipped {
+                    await Console.complain(skipped.text)
+                    hasHoles = true
+                } else {
+                    try await print(entry)
+                }
+            case .interrupted, .resumed: break
+            case .ended(let status): await tellEnd(status)
             }
         }
+        if hasHoles { throw ExitCode(MagsExit.failed) }
+    }
+
+    /// Of a job that was followed.
+    private func tellEnd(_ status: JobStatus) async {
+        guard follow else { return }
+        let ending = JobEnding(status)
+        let text = ending.text ?? "job \(status.requestID) ended with exit code \(ending.exitCode)"
+        await Console.note(text, quiet: manners.quiet)
     }
 
     private func print(_ entry: LogEntry) async throws {

@@ -3,7 +3,8 @@ import MagsAPI
 import MagsClient
 
 struct StatusCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "status", abstract: "Show how a job stands.")
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Show how a job stands.", discussion: JobArgument.rule)
 
     @OptionGroup var job: JobArgument
     @OptionGroup var output: JSONOption

@@ -3,7 +3,8 @@ import MagsAPI
 import MagsClient
 
 struct StopCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "stop", abstract: "End a job and its machine.")
+    static let configuration = CommandConfiguration(
+        commandName: "stop", abstract: "End a job and its machine.", discussion: JobArgument.rule)
 
     @OptionGroup var job: JobArgument
     @OptionGroup var output: JSONOption
@@ -16,7 +17,8 @@ struct StopCommand: AsyncParsableCommand {
         let reply = try await client.stop(id)
         if output.json { return try await Console.print(json: reply) }
         guard !manners.quiet else { return }
-        let text = reply.status == "stopped" ? "\(job.job) is stopped." : "\(job.job) had ended: \(reply.status)."
+        let name = job.job == id ? "job \(id)" : "job \(id) (\(job.job))"
+        let text = reply.status == "stopped" ? "\(name) is stopped." : "\(name) had ended: \(reply.status)."
         try await Console.print(printable(text))
     }
 }

@@ -17,6 +17,11 @@ struct LoginCommand: AsyncParsableCommand {
     @OptionGroup var output: JSONOption
     @OptionGroup var manners: QuietOption
 
+    func validate() throws {
+        guard let url else { return }
+        do throws(MagsError) { _ = try ServerAddress(url) } catch { throw ValidationError("--url: \(error)") }
+    }
+
     func run() async throws {
         let environment = Console.environment
         guard let path = Configuration.filePath(environment: environment) else {

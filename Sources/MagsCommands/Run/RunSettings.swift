@@ -4,10 +4,10 @@ import MagsModel
 
 /// The options of `run` that shape the job.
 ///
-/// What this version of the server does not do yet is still part of the grammar and sent on: the server says what it
-/// lacks, in one place and one wording.
+/// What this version of the server does not do yet is part of the grammar, hidden from the help, and sent on: the server
+/// says what it lacks.
 struct RunSettings: ParsableArguments {
-    @Option(help: ArgumentHelp("Seconds that the script may run.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("Seconds that the script may run, up to 30 days (default: 24 h).", valueName: "seconds"))
     var timeout: Int?
     @Option(
         name: .customLong("env"),
@@ -18,7 +18,7 @@ struct RunSettings: ParsableArguments {
     var name: String?
     @Option(
         name: [.customShort("w"), .customShort("n"), .customLong("workspace")],
-        help: "Names workspace and job alike.")
+        help: "Names workspace and job alike; the workspace's data is not kept yet.")
     var workspace: String?
     @Option(
         name: [.customShort("f"), .customLong("file")],
@@ -28,25 +28,27 @@ struct RunSettings: ParsableArguments {
     @Flag(name: [.customShort("e"), .long], help: "Without any workspace: nothing is kept.")
     var ephemeral = false
 
-    @Flag(name: [.customShort("p"), .long], help: "Keep the machine after the script has ended.")
+    @Flag(name: [.customShort("p"), .long], help: .hidden)
     var persistent = false
-    @Flag(help: "Give the machine a public address; needs -p.")
+    @Flag(help: .hidden)
     var url = false
-    @Option(help: "The port behind the public address (default: 8080); needs --url.")
+    @Option(help: .hidden)
     var port: Int?
-    @Flag(name: .customLong("no-sleep"), help: "Never put the machine to sleep; needs -p.")
+    @Flag(name: .customLong("no-sleep"), help: .hidden)
     var noSleep = false
-    @Option(help: ArgumentHelp("Run on every wake.", valueName: "command"))
+    @Option(help: .hidden)
     var startupCommand: String?
-    @Option(help: ArgumentHelp("Start from this workspace, which stays as it is.", valueName: "workspace"))
+    @Option(help: .hidden)
     var base: String?
     @Option(help: ArgumentHelp("Size of the machine's disk, 1 to 1024 (default: 2).", valueName: "GB"))
     var disk: Int?
-    @Option(help: ArgumentHelp("The image.", valueName: "image"))
+    @Option(help: .hidden)
     var type: String?
 
     func validate() throws {
-        if let timeout, timeout < 1 { throw ValidationError("--timeout is at least 1 second.") }
+        if let timeout, !(1...Limits.maximumTimeoutSeconds).contains(timeout) {
+            throw ValidationError("--timeout is 1 to \(Limits.maximumTimeoutSeconds) seconds (30 days).")
+        }
         if let disk, !(1...Limits.maximumDiskGigabytes).contains(disk) {
             throw ValidationError("--disk is 1 to \(Limits.maximumDiskGigabytes) GB.")
         }
@@ -65,16 +67,16 @@ struct RunSettings: ParsableArguments {
         }
     }
 
-    func request(script: String) throws -> SubmitRequest {
+    func request(script: String) -> SubmitRequest {
         SubmitRequest(
             script: script, type: "inline", name: name ?? workspace, workspaceID: workspace, baseWorkspaceID: base,
             persistent: persistent ? true : nil, noSleep: noSleep ? true : nil, startupCommand: startupCommand,
-            environment: variables.isEmpty ? nil : try environment(of: Console.environment), diskGB: disk,
+            environment: variables.isEmpty ? nil : environment(of: Console.environment), diskGB: disk,
             rootfsType: type, timeout: timeout)
     }
 
-    /// A bare name that the caller does not have stays unset, as `env` and other tools have it.
-    private func environment(of caller: [String: String]) throws -> [String: String] {
+    /// A bare name that the caller does not have stays unset, as other tools have it; `notes` tells.
+    private func environment(of caller: [String: String]) -> [String: String] {
         var result: [String: String] = [:]
         for variable in variables {
             if let split = variable.firstIndex(of: "=") {

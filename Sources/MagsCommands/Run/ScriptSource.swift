@@ -13,6 +13,12 @@ enum ScriptSource {
         return try await read(argument, called: argument)
     }
 
+    /// One word that nobody would write as a script unless it names a file.
+    static func looksLikeFile(_ argument: String) -> Bool {
+        guard argument != "-", !argument.contains(where: \.isWhitespace) else { return false }
+        return argument.contains("/") || argument.hasSuffix(".sh") || argument.hasSuffix(".py")
+    }
+
     private static func read(_ path: String, called name: String) async throws -> String {
         let bytes = try await Blocking(label: "mags.script").run { () throws(MagsError) in
             try DiskFile(reading: path).bytes(upTo: Limits.scriptBytes + 1)

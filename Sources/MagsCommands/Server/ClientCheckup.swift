@@ -7,6 +7,8 @@ import MagsModel
 /// Each finding builds on the one before: without an address no latency, without a token no server's doctor.
 struct ClientCheckup {
     let environment: [String: String]
+    /// For each answer of the server's.
+    var patience = Duration.seconds(10)
 
     func findings() async -> [Finding] {
         let configuration: Configuration
@@ -26,14 +28,14 @@ struct ClientCheckup {
             return findings + [bad("token", MagsError.notLoggedIn(file: configuration.filePath))]
         }
         do {
-            let identity = try await client.whoami()
+            let identity = try await answer(of: client) { try await client.whoami() }
             let text = "'\(identity.tokenName)' from \(configuration.tokenSource) is good, for \(identity.name)"
             findings.append(Finding(.good, "token", text))
         } catch {
             return findings + [bad("token", error)]
         }
         do {
-            return findings + (try await client.doctor().findings)
+            return findings + (try await answer(of: client) { try await client.doctor().findings })
         } catch {
             return findings + [bad("server's doctor", error)]
         }
@@ -69,9 +71,9 @@ struct ClientCheckup {
     private func reach(_ client: MagsClient) async throws -> [Finding] {
         let clock = ContinuousClock()
         let start = clock.now
-        let health = try await client.health()
+        let health = try await answer(of: client) { try await client.health() }
         let connected = clock.now
-        _ = try await client.health()
+        _ = try await answer(of: client) { try await client.health() }
         let asked = clock.now
         let text =
             "answers in \(milliseconds(asked - connected)) ms, with a new connection \(milliseconds(connected - start)) ms"
@@ -88,6 +90,16 @@ struct ClientCheckup {
                     remedy: isSame ? nil : "build both from the same checkout"))
         }
         return findings
+    }
+
+    private func answer<Reply: Sendable>(
+        of client: MagsClient, _ call: @escaping @Sendable () async throws -> Reply
+    ) async throws -> Reply {
+        let error = MagsError(
+            "timed_out", "\(client.address) does not answer within \(patience.components.seconds) s",
+            hint: "see the server's log ($MAGS_HOME/log/magsd.log); `script/down` and `script/up` start it anew. Or is "
+                + "something else at this address?")
+        return try await Deadline.within(patience, orThrow: error, call)
     }
 
     private func milliseconds(_ duration: Duration) -> String {

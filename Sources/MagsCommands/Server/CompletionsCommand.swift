@@ -21,6 +21,19 @@ struct CompletionsCommand: AsyncParsableCommand {
             case .zsh: .zsh
             case .fish: .fish
             }
-        try await Console.print(MagsCommand.completionScript(for: kind))
+        try await Console.print(CompletionsCommand.script(for: kind))
+    }
+
+    /// The parser's script, which knows no topics for `help`: these are put in here.
+    static func script(for shell: CompletionShell) -> String {
+        let script = MagsCommand.completionScript(for: shell)
+        let topics = MagsCommand.commandNames.joined(separator: " ")
+        return switch shell {
+        case .zsh:
+            script.split(separator: "'*:subcommands:'", maxSplits: 1).joined(separator: "'*:command:(\(topics))'")
+        case .fish: script + "\ncomplete -c mags -n '__fish_seen_subcommand_from help' -f -a '\(topics)'"
+        // The later of two functions of one name counts.
+        default: script + "\n_mags_help() { COMPREPLY+=($(compgen -W '\(topics)' -- \"${cur}\")); }"
+        }
     }
 }
