@@ -7,6 +7,8 @@ import NodeWire
 extension HostAgent {
     /// Begins a job, unless the node knows it already.
     func start(_ job: JobAssignment) {
+        // The next node is sent it again.
+        guard !isStopping else { return }
         if let known = jobs[job.id] { return connections.report(known.currentReport) }
         // A job that has a journal may have run: never again.
         switch files.journal(job.id) {
@@ -95,8 +97,9 @@ extension HostAgent {
         files.remove(id)
     }
 
-    /// Ends every job: the server is being stopped.
-    package func endAll() async {
+    /// Ends every job that may have begun: the server is being stopped.
+    package func endAll() {
+        isStopping = true
         for run in jobs.values { run.endWithServer() }
     }
 }

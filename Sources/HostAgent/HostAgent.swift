@@ -31,6 +31,7 @@ package actor HostAgent {
     var jobs: [JobID: JobRun] = [:]
     /// Outputs of settled jobs that somebody reads.
     var archive: [JobID: JobOutput] = [:]
+    var isStopping = false
     let connections = NodeConnections()
     /// Which job each reader follows.
     var readers: [JobOutput.Reader: JobID] = [:]

@@ -5,9 +5,10 @@ package import MagsModel
 /// ```
 /// waiting ──claimed──► running ──exited──────────────► ended
 ///    │                  │  └─timeUp, stopAsked─► ending ─┘ (exited, graceOver twice, machineLost)
-///    └──claimFailed, stopAsked──────────────────────► ended
+///    ├──claimFailed, stopAsked──────────────────────► ended
+///    └──serverStopped, nothing sent─► left
 /// ```
-/// Every state but `ended` has a deadline: `waiting` the engine's, `running` the job's time, `ending` its grace.
+/// Every state but the last two has a deadline: `waiting` the engine's, `running` the job's time, `ending` its grace.
 package struct JobLife: Equatable, Sendable {
     package enum State: Equatable, Sendable {
         case waiting
@@ -15,6 +16,8 @@ package struct JobLife: Equatable, Sendable {
         /// Asked to end; `isKilled` after the first grace.
         case ending(JobOutcome.Cause, isKilled: Bool)
         case ended(JobOutcome)
+        /// The node stops and no machine has the script: the next node is sent the job again, so it has no end here.
+        case left
     }
 
     package enum Event: Equatable, Sendable {
@@ -27,8 +30,8 @@ package struct JobLife: Equatable, Sendable {
         case stopAsked
         case graceOver
         case machineLost(String)
-        /// The server is being stopped, and its machines with it.
-        case serverStopped
+        /// The server is being stopped, and its machines with it. `mayHaveBegun`: a machine may have the script.
+        case serverStopped(mayHaveBegun: Bool)
     }
 
     package enum Effect: Equatable, Sendable {
@@ -50,14 +53,24 @@ package struct JobLife: Equatable, Sendable {
     static let kill = 9
     static let timeoutExitCode = 124
 
+    package var isOver: Bool {
+        switch state {
+        case .ended, .left: true
+        case .waiting, .running, .ending: false
+        }
+    }
+
     package mutating func apply(_ event: Event) -> [Effect] {
         switch (state, event) {
-        case (.ended, _), (.waiting, .exited), (.waiting, .neverRan), (.waiting, .graceOver), (.running, .claimed),
+        case (.ended, _), (.left, _), (.waiting, .exited), (.waiting, .neverRan), (.waiting, .graceOver), (.running, .claimed),
             (.running, .claimFailed), (.running, .graceOver), (.ending, .claimFailed), (.ending, .timeUp),
             (.ending, .stopAsked):
             return []
         case (.waiting, .claimed):
             state = .running
+            return []
+        case (.waiting, .serverStopped(mayHaveBegun: false)):
+            state = .left
             return []
         case (.waiting, .claimFailed(let problem)):
             return end(JobOutcome(cause: .failed, code: problem.code, message: problem.description))

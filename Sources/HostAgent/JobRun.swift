@@ -61,7 +61,7 @@ package final class JobRun: Sendable {
     var currentReport: Report {
         state.withLock { state in
             switch state.life.state {
-            case .waiting: .pending(id)
+            case .waiting, .left: .pending(id)
             case .running, .ending: state.journal.map { .running(id, $0.running) } ?? .pending(id)
             case .ended(let outcome): .ended(id, outcome, state.journal?.running)
             }
@@ -72,8 +72,7 @@ package final class JobRun: Sendable {
     func setClaim(_ task: Task<Void, Never>) {
         let isOver = state.withLock { state in
             state.claim = task
-            if case .ended = state.life.state { return true }
-            return false
+            return state.life.isOver
         }
         if isOver { task.cancel() }
     }
@@ -99,7 +98,7 @@ package final class JobRun: Sendable {
     /// The machine is ours: from now on its frames are the job's.
     func attach(_ machine: Machine, isResumed: Bool) {
         let (journal, isOver) = state.withLock { state in
-            if case .ended = state.life.state { return (nil as JobJournal?, true) }
+            if state.life.isOver { return (nil as JobJournal?, true) }
             state.machine = machine
             return (state.journal, false)
         }
@@ -167,12 +166,19 @@ package final class JobRun: Sendable {
 
     func lost(_ reason: String) { apply(.machineLost(reason)) }
 
-    /// The job's machine goes, or the job gets none, because the server is being stopped.
-    func endWithServer() { apply(.serverStopped) }
+    /// The job's machine goes, or the job gets none here, because the server is being stopped.
+    func endWithServer() {
+        // In one step with the look at the journal, which is written before the script is sent.
+        let (effects, claim) = state.withLock { state in
+            (state.life.apply(.serverStopped(mayHaveBegun: state.journal != nil)), state.claim)
+        }
+        perform(effects)
+        claim?.cancel()
+    }
 
     func handle(_ event: GuestEvent) {
         // What a guest says behind its end counts no more, and its machine is on its way out.
-        if case .ended = lifeState { return }
+        if state.withLock({ $0.life.isOver }) { return }
         do {
             switch event {
             case .lost(let loss): throw loss

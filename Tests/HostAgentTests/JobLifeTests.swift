@@ -41,6 +41,14 @@ struct JobLifeTests {
         #expect(life(after: [.stopAsked]).1 == [.end(JobOutcome(cause: .stopped))])
     }
 
+    @Test("that still waits when the server is stopped has no end here, whatever its claim then says")
+    func leftWaiting() {
+        let refusal = Problem(503, "shutting_down", "The host is being stopped.")
+        let (life, effects) = life(after: [.serverStopped(mayHaveBegun: false), .claimFailed(refusal), .stopAsked])
+        #expect(life.state == .left)
+        #expect(effects.isEmpty)
+    }
+
     @Test("tells a lost machine as a failure that names the reason")
     func lost() throws {
         let (life, _) = life(after: [.claimed, .machineLost("killed")])
@@ -57,13 +65,13 @@ struct JobLifeTests {
         "that ends because the server is stopped says so, unless it was ending already",
         arguments: [[], [JobLife.Event.claimed]])
     func serverStopped(before: [JobLife.Event]) throws {
-        guard case .ended(let outcome) = life(after: before + [.serverStopped]).0.state else {
+        guard case .ended(let outcome) = life(after: before + [.serverStopped(mayHaveBegun: true)]).0.state else {
             Issue.record("not ended")
             return
         }
         #expect((outcome.cause, outcome.code) == (.failed, "server_stopped"))
         #expect(try #require(outcome.message).contains("Run the job again"))
-        let stopped = life(after: before + [.claimed, .stopAsked, .serverStopped]).0
+        let stopped = life(after: before + [.claimed, .stopAsked, .serverStopped(mayHaveBegun: true)]).0
         #expect(stopped.state == .ended(JobOutcome(cause: .stopped)))
     }
 
@@ -73,7 +81,7 @@ struct JobLifeTests {
         let problem = Problem(503, "no_room", "No room.")
         let events: [JobLife.Event] = [
             .claimed, .claimFailed(problem), .exited(code: 0), .neverRan("exec"), .timeUp, .stopAsked, .graceOver,
-            .machineLost("gone"), .serverStopped,
+            .machineLost("gone"), .serverStopped(mayHaveBegun: false),
         ]
         var life = JobLife()
         var ends = 0
@@ -84,6 +92,11 @@ struct JobLifeTests {
             if case .ended = before.state {
                 #expect(effects.isEmpty)
                 #expect(ends == 1)
+                (life, ends) = (JobLife(), 0)
+                continue
+            }
+            if case .left = life.state {
+                #expect(ends == 0)
                 (life, ends) = (JobLife(), 0)
                 continue
             }

@@ -153,4 +153,36 @@ enum Sample {
             size: MachineSize(memoryMebibytes: 1024, processors: 1), diskGigabytes: nil)
         return MachineCandidate(record: record, received: received)
     }
+
+    @Test("that waits when the server is stopped reports no end, and comes again: nothing of it says that it ran")
+    func leftWaiting() throws {
+        let reports = Mutex(0)
+        let run = try JobRun(
+            id: id, files: JobFiles(home: folder.path), scheduler: clock,
+            logger: Logger(label: "job-run-test") { _ in SwiftLogNoOpLogHandler() },
+            report: { _ in reports.withLock { $0 += 1 } })
+        run.endWithServer()
+        run.fail(Problem(503, "shutting_down", "The host is being stopped."))
+        #expect(throws: CancellationError.self) {
+            try run.begin(Sample.candidate(received: 40), timeoutSeconds: 3600)
+        }
+        #expect(run.lifeState == .left)
+        #expect(reports.withLock { $0 } == 0)
+        guard case .missing = JobFiles(home: folder.path).journal(id) else {
+            Issue.record("has a journal")
+            return
+        }
+    }
+
+    @Test("that has the script when the server is stopped ends, since it may have begun")
+    func endsWithScript() throws {
+        let run = try make()
+        try run.begin(Sample.candidate(received: 40), timeoutSeconds: 3600)
+        run.endWithServer()
+        guard case .ended(let outcome) = run.lifeState else {
+            Issue.record("not ended")
+            return
+        }
+        #expect(outcome.code == "server_stopped")
+    }
 }
