@@ -15,9 +15,13 @@ extension HostAgent {
         return output
     }
 
+    private static let maximumReaders = 10_000
+    private static let tooManyReaders = Problem(503, "too_many_readers", "More than 10,000 readers follow output.")
+
     func follow(_ reader: JobOutput.Reader, _ job: JobID, from: UInt64, credit: Int, _ channel: NodeChannel) {
         let output: JobOutput
         do {
+            guard readers.count < HostAgent.maximumReaders else { throw HostAgent.tooManyReaders }
             guard let found = try self.output(of: job) else {
                 return channel.send(.report(.outputUnknown(reader: reader.number)))
             }

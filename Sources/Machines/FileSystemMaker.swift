@@ -3,6 +3,9 @@ import HostSystem
 
 /// The host's `mkfs.ext4`.
 enum FileSystemMaker {
+    /// It takes some milliseconds; a disk that hangs must not hold up jobs for ever.
+    private static let limit = Duration.seconds(120)
+
     static func run(_ options: [String], on file: HostSystem.FileDescriptor) async throws(MachineError) {
         guard let program = QEMUProgram.path(of: "mkfs.ext4") else {
             throw MachineError("mkfs_missing", "mkfs.ext4 is not installed.", hint: "Install e2fsprogs.")
@@ -16,6 +19,11 @@ enum FileSystemMaker {
                         environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"],
                         descriptors: [2: complaints.descriptor, 3: file]))
             }
+            let killer = Task {
+                try await Task.sleep(for: FileSystemMaker.limit)
+                process.signal(SIGKILL)
+            }
+            defer { killer.cancel() }
             let status = await process.waitForExit()
             guard status.isSuccess else {
                 throw MachineError("mkfs_failed", "mkfs.ext4 \(status): \(complaints.text)")

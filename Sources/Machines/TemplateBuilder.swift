@@ -19,6 +19,9 @@ struct TemplateBuilder: Sendable {
         accelerator == .kvm ? .seconds(3) : .seconds(120)
     }
 
+    /// For all of it: what does not come to an end by its own limits, such as the saving, ends by this one.
+    private static let limit = TimeAmount.minutes(6)
+
     /// With the template's lock. The result lies in the store.
     func build(_ key: TemplateKey) async throws(MachineError) {
         var signposts = Signposts()
@@ -37,6 +40,8 @@ struct TemplateBuilder: Sendable {
             let qemu = try await launcher.launch(order)
             signposts.passed("start")
             let position: UInt64
+            let deadline = eventLoop.scheduleTask(in: TemplateBuilder.limit) { qemu.process.signal(SIGKILL) }
+            defer { deadline.cancel() }
             do {
                 position = try await withTaskCancellationHandler {
                     try await bootAndSave(qemu, key: key, work: work, &signposts)

@@ -9,6 +9,9 @@ struct TemplateStore: Sendable {
     /// More than the newest few of them nobody needs: about 100 MB each.
     static let keptOnDisk = 8
 
+    /// Behind the name of one that is being built.
+    private static let unfinished = ".building"
+
     let folder: String
     let logger: Logger
 
@@ -63,7 +66,7 @@ struct TemplateStore: Sendable {
 
     /// A new folder to build in; what earlier builders of this template left is removed. With the lock only.
     func makeWorkFolder(_ key: TemplateKey) throws(MachineError) -> String {
-        let path = path(of: key) + ".building"
+        let path = path(of: key) + TemplateStore.unfinished
         MachineFiles.remove(path)
         try MachineFiles.makeFolder(path)
         return path
@@ -86,7 +89,15 @@ struct TemplateStore: Sendable {
 
     /// The ones not used for the longest time go. Who has one loaded needs its files no more.
     func prune(except kept: String) {
-        let dated = MachineFiles.names(in: folder).compactMap { name -> (path: String, used: Int)? in
+        let names = MachineFiles.names(in: folder)
+        for unfinished in names where unfinished.hasSuffix(TemplateStore.unfinished) {
+            let path = folder + "/" + unfinished.dropLast(TemplateStore.unfinished.count)
+            // Its builder has the lock for as long as it lives.
+            guard let lock = try? FolderLock.take(path, waiting: false) else { continue }
+            MachineFiles.remove(path + TemplateStore.unfinished)
+            withExtendedLifetime(lock) {}
+        }
+        let dated = names.compactMap { name -> (path: String, used: Int)? in
             var status = stat()
             let path = folder + "/" + name
             guard !name.contains("."), name != kept, stat(path + "/template.json", &status) == 0 else { return nil }

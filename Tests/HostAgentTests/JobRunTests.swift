@@ -143,16 +143,6 @@ struct JobRunTests {
         #expect((outcome.cause, outcome.exitCode) == (.exited, 3))
         #expect(try Spool(folder: JobFiles(home: folder.path).path(id)).progress.stdoutCount == 2)
     }
-}
-
-enum Sample {
-    static func candidate(received: UInt64) -> MachineCandidate {
-        let record = MachineRecord(
-            id: MachineID("vm-0123456789ab"), pid: 1, startTime: 1, slot: 1, key: [UInt8](repeating: 7, count: 16),
-            accelerator: .tcg, image: "standard", imageDigest: "0123456789abcdef",
-            size: MachineSize(memoryMebibytes: 1024, processors: 1), diskGigabytes: nil)
-        return MachineCandidate(record: record, received: received)
-    }
 
     @Test("that waits when the server is stopped reports no end, and comes again: nothing of it says that it ran")
     func leftWaiting() throws {
@@ -184,5 +174,15 @@ enum Sample {
             return
         }
         #expect(outcome.code == "server_stopped")
+    }
+}
+
+enum Sample {
+    static func candidate(received: UInt64) -> MachineCandidate {
+        let record = MachineRecord(
+            id: MachineID("vm-0123456789ab"), pid: 1, startTime: 1, slot: 1, key: [UInt8](repeating: 7, count: 16),
+            accelerator: .tcg, image: "standard", imageDigest: "0123456789abcdef",
+            size: MachineSize(memoryMebibytes: 1024, processors: 1), diskGigabytes: nil)
+        return MachineCandidate(record: record, received: received)
     }
 }

@@ -65,4 +65,16 @@ struct FolderLockTests {
             withExtendedLifetime(held) {}
         }
     }
+
+    @Test("lets what a killed builder left be removed, and not what is being built")
+    func unfinished() async throws {
+        try await withFolder { folder in
+            for name in ["left", "active"] { try MachineFiles.makeFolder(folder + "/\(name).building") }
+            let lock = try FolderLock.take(folder + "/active", waiting: false)
+            TemplateStore(folder: folder, logger: Logger(label: "test")).prune(except: "other")
+            #expect(!MachineFiles.exists(folder + "/left.building"))
+            #expect(MachineFiles.exists(folder + "/active.building"))
+            withExtendedLifetime(lock) {}
+        }
+    }
 }
