@@ -30,10 +30,24 @@ actor Supervisor {
         life = try FileDescriptor.pipe()
     }
 
-    /// Runs the roles until `stop`.
+    /// Runs the roles until `stop`, and keeps the log in bounds until it is cancelled.
     func run() async {
         await withTaskGroup(of: Void.self) { group in
             for role in roles { group.addTask { await self.keep(role) } }
+            group.addTask { await self.trimLog() }
+        }
+    }
+
+    /// Looks once a minute, until cancelled. All roles write to the log that `script/up` opened for this process.
+    private nonisolated func trimLog() async {
+        let log = GrowingLog(path: home.home + "/log/magsd.log")
+        while !Task.isCancelled {
+            do {
+                try await SystemThread.perform { () throws(HostError) in try log.trim(openAs: 2) }
+            } catch {
+                logger.warning("the log grows on", metadata: ["error": "\(error)"])
+            }
+            try? await Task.sleep(for: .seconds(60))
         }
     }
 
