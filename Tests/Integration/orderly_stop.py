@@ -1,5 +1,7 @@
-"""SIGTERM to a running server: who follows a job is told so, and the job says how it ended."""
+"""SIGTERM to a running server: who follows a job is told so, a job that runs says how it ended, one that waits goes on."""
 
+import os
+import signal
 import threading
 
 from rig.scenario import contains, equal, scenario
@@ -28,3 +30,23 @@ def who_follows_a_job_is_told_that_the_server_stops(stage):
         server.start()
         end = server.api.wait(job)
         equal((end["status"], end["error_code"]), ("error", "server_stopped"), "the job after the next start")
+
+
+@scenario(limit=300)
+def a_job_that_waits_while_the_host_role_alone_is_stopped_runs_afterwards(stage):
+    with stage.own_server(pool=0) as server:
+        jobs = [server.api.submit(f"echo {number}; sleep 1") for number in range(40)]
+        host_role = server.pid("host")
+        waiting = [job for job in jobs if server.api.status(job)["status"] == "pending"]
+        os.kill(host_role, signal.SIGTERM)
+        assert waiting, "no job waited"
+        server.wait_for_role("host", host_role)
+        ends = [server.api.wait(job, 200) for job in jobs]
+        for number, end in enumerate(ends):
+            if end["status"] == "completed":
+                equal(server.api.output(jobs[number]), f"{number}\n".encode(), f"output of job {number}")
+            else:
+                equal(end.get("error_code"), "server_stopped", f"how job {number} ended")
+                assert end.get("vm_id"), f"job {number} had no machine, and its end says that it was stopped: {end}"
+        done = sum(end["status"] == "completed" for end in ends)
+        print(f"        {len(waiting)} of {len(jobs)} waited, {done} completed")
