@@ -1,3 +1,4 @@
+import APIDouble
 import Foundation
 import Testing
 
@@ -30,6 +31,16 @@ struct ScriptTests {
         #expect(result.exitCode == 64)
         #expect(result.out.isEmpty)
         #expect(result.err.contains("--nothing-of-the-kind"))
+    }
+
+    @Test("says that a port is taken before it builds anything")
+    func takenPort() async throws {
+        try await Session.with { session in
+            let port = try #require(session.double.url.split(separator: ":").last)
+            let result = try await ScriptTests.run("up", "--port", String(port))
+            #expect(result.exitCode == 1)
+            #expect(result.err.contains("cannot listen on port \(port): address already in use"), "\(result.err)")
+        }
     }
 
     @Test("refuses a port that is none", arguments: ["", "0", "08", "65536", "80x"])

@@ -18,7 +18,9 @@ struct VersionCommand: AsyncParsableCommand {
     private static func ofServer() async throws -> String? {
         do {
             let address = try Configuration.load(environment: Console.environment).address
-            return try await MagsClient(address: address, token: nil, retries: .never).health().version
+            let client = MagsClient(address: address, token: nil, retries: .never)
+            let late = MagsError("timed_out", "\(address) does not answer")
+            return try await Deadline.within(.seconds(10), orThrow: late) { try await client.health() }.version
         } catch is MagsError {
             return nil
         }
