@@ -28,7 +28,7 @@ extension Problem {
 
     static func jobNotFound(_ text: String) -> Problem {
         Problem(
-            404, "job_not_found", "No job found: job '\(text.prefix(128))' not found.",
+            404, "job_not_found", "Job '\(text.prefix(128))' not found.",
             hint: "`mags list` shows the jobs there are.")
     }
 }

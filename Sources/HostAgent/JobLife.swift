@@ -62,7 +62,8 @@ package struct JobLife: Equatable, Sendable {
 
     package mutating func apply(_ event: Event) -> [Effect] {
         switch (state, event) {
-        case (.ended, _), (.left, _), (.waiting, .exited), (.waiting, .neverRan), (.waiting, .graceOver), (.running, .claimed),
+        case (.ended, _), (.left, _), (.waiting, .exited), (.waiting, .neverRan), (.waiting, .graceOver),
+            (.running, .claimed),
             (.running, .claimFailed), (.running, .graceOver), (.ending, .claimFailed), (.ending, .timeUp),
             (.ending, .stopAsked):
             return []
