@@ -20,6 +20,8 @@ package final class MagsDouble: Sendable {
         package var sendsSilence = false
         /// The most entries that one document has; nil: as many as there are.
         package var listLimit: Int?
+        /// The name and the id of each further job in the list of jobs.
+        package var others: [(name: String, id: String)] = []
 
         package init(
             _ frames: [(kind: UInt8, payload: [UInt8])] = [], status: [String: any Sendable] = [:], cuts: [Int] = [],
@@ -177,7 +179,9 @@ private final class Stage: Sendable {
         case (.POST, "mags-jobs"):
             return reply(["request_id": MagsDouble.job, "status": "accepted", "message": "taken"], status: 202)
         case (.GET, "mags-jobs"):
-            return reply(["jobs": [part.fullStatus(MagsDouble.job)], "total": 1, "page": 1, "page_size": 20])
+            let others = part.others.map { other in part.fullStatus(other.id).merging(["name": other.name]) { $1 } }
+            let jobs = [part.fullStatus(MagsDouble.job)] + others
+            return reply(["jobs": jobs, "total": jobs.count, "page": 1, "page_size": 20] as [String: any Sendable])
         case (.POST, "mags-files"):
             return reply(["file_id": "file-7", "name": "f", "size": request.body.count])
         case (.GET, "whoami"):

@@ -55,20 +55,6 @@ struct OtherCommandTests {
         #expect(!result.out.contains("startup-command"), "what is not built yet")
     }
 
-    @Test("completes a job to the names and ids that there are, and to nothing without a server")
-    func completesJobs() async throws {
-        try await Session.with { session in
-            let arguments = ["---completion", "stop", "--", "positional@0", "0", "0"]
-            let known = try await MagsProcess.run(arguments, environment: session.environment)
-            #expect(known.out.contains("a name"))
-            #expect(known.out.contains(MagsDouble.job))
-            await session.double.server.stop()
-            let alone = try await MagsProcess.run(arguments, environment: session.environment)
-            #expect(alone.exitCode == 0)
-            #expect(alone.out.allSatisfy(\.isWhitespace) && alone.err.isEmpty)
-        }
-    }
-
     @Test("refuses values that cannot be with 64, and names those that can")
     func values() async throws {
         try await Session.with { session in
