@@ -22,9 +22,12 @@ extension JobStatus {
     private static func error(_ job: JobRecord) -> String? {
         guard let outcome = job.end?.outcome else { return nil }
         return switch outcome.cause {
-        case .timedOut: outcome.message ?? "The script timed out after \(job.timeoutSeconds) s."
+        case .timedOut:
+            ["The script timed out after \(job.timeoutSeconds) s.", outcome.message].compactMap(\.self)
+                .joined(separator: " ")
         case .failed: outcome.message ?? "The job failed."
-        case .exited, .stopped: nil
+        // How it ended says the state; what is left to say is that output is missing.
+        case .exited, .stopped: outcome.message
         }
     }
 
@@ -32,7 +35,8 @@ extension JobStatus {
         switch outcome?.cause {
         case .timedOut: "timed_out"
         case .failed: outcome?.code ?? "job_failed"
-        case .exited, .stopped, nil: nil
+        case .exited, .stopped: outcome?.code
+        case nil: nil
         }
     }
 }

@@ -41,6 +41,29 @@ struct JobRoutesTests {
         }
     }
 
+    @Test(
+        "say of a job that the last of its output is missing, however it ended",
+        arguments: [
+            (JobOutcome.Cause.exited, 0, "completed", "The last of", "output_not_kept"),
+            (.exited, 3, "error", "The last of", "output_not_kept"),
+            (.stopped, 143, "stopped", "The last of", "output_not_kept"),
+            (.timedOut, 124, "error", "The script timed out after 60 s. The last of", "timed_out"),
+        ])
+    func outputLoss(cause: JobOutcome.Cause, exitCode: Int, state: String, words: String, code: String) async throws {
+        try await ServerFixture.with { server in
+            let id = try await server.submit(#"{"script":"echo","timeout":60}"#)
+            var outcome = JobOutcome(cause: cause, exitCode: exitCode)
+            outcome.addOutputLoss(Problem(507, "output_not_kept", "no room"))
+            server.it.node.run(id)
+            server.it.node.end(id, outcome)
+            _ = try await server.it.control.jobs.ended(id)
+            let status = try await server.get(JobStatus.self, "/api/v1/mags-jobs/\(id)/status")
+            #expect((status.status, status.exitCode, status.errorCode) == (state, exitCode, code))
+            #expect(status.error?.hasPrefix(words) == true, "\(status.error ?? "nothing")")
+            #expect(status.error?.contains("could not be kept (") == true)
+        }
+    }
+
     @Test("list the newest first, in pages, filtered")
     func lists() async throws {
         try await ServerFixture.with { server in

@@ -126,6 +126,22 @@ struct RunCommandTests {
         }
     }
 
+    @Test("ends with 125 when the server could not keep the last of the output, and says what it can")
+    func lostEnd() async throws {
+        for (state, words) in [("completed", "is not complete"), ("stopped", "could not be kept")] {
+            let status: [String: any Sendable] = [
+                "status": state, "script_status": state, "error": "The last of its output could not be kept (x).",
+                "error_code": "output_not_kept",
+            ]
+            try await Session.with(MagsDouble.Part(status: status)) { session in
+                let result = try await session.mags("run", "true")
+                #expect(result.exitCode == 125)
+                #expect(result.err.contains(words), "\(result.err)")
+                #expect(try await session.mags("status", MagsDouble.job).out.contains("could not be kept"))
+            }
+        }
+    }
+
     @Test("that fails behind the job's acceptance tells the id of the job that may go on")
     func failsLater() async throws {
         try await Session.with(MagsDouble.Part([(9, [1])])) { session in

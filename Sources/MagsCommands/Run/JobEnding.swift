@@ -12,7 +12,10 @@ struct JobEnding: Equatable {
         } else if status.scriptStatus == "stopped" || status.status == "stopped" {
             // What the script made of the signal is not how its job ended.
             exitCode = MagsExit.failed
-            text = "job \(status.requestID) was stopped"
+            let loss = status.errorCode == "output_not_kept" ? status.error.map { "\n\($0)" } : nil
+            text = "job \(status.requestID) was stopped\(loss ?? "")"
+        } else if status.exitCode != nil, status.errorCode == "output_not_kept" {
+            self = .incomplete(status)
         } else if let code = status.exitCode {
             exitCode = JobEnding.code(code)
             text = nil
