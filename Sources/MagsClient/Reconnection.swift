@@ -51,7 +51,10 @@ struct Reconnection {
         let patience = follows && stop == nil ? client.retries.followPatience : client.retries.patience
         guard failure.error.isRetryable,
             let delay = backoff.delay(patience: patience, wish: failure.wish)
-        else { throw stop?.error ?? failure.error }
+        else {
+            // What is final says more than that the server was on its way down.
+            throw failure.error.isRetryable ? stop?.error ?? failure.error : failure.error
+        }
         self.delay = delay
         isLost = true
         return failure.error

@@ -1,6 +1,7 @@
 import APIDouble
 import MagsAPI
 import MagsClient
+import NIOCore
 import Testing
 
 @Suite("A job's output")
@@ -156,6 +157,28 @@ struct JobOutputTests {
         let error = await #expect(throws: MagsError.self) { try await JobOutputTests.follow(double, brief) }
         #expect(error?.code == "server_stopped")
         await double.server.stop()
+    }
+
+    @Test("fails with what the server says at last when it comes back and that is final")
+    func stoppedForGood() async throws {
+        var part = JobOutputTests.part
+        part.stops = 1
+        let double = try await MagsDouble.start(part)
+        let port = Int(double.url.split(separator: ":").last ?? "") ?? 0
+        let policy = RetryPolicy(patience: .seconds(600), firstDelay: .microseconds(10))
+        let client = MagsClient(address: try ServerAddress(double.url), token: MagsDouble.token, retries: policy)
+        let refusal = #"{"error": "job not found", "code": "not_found", "request_id": "r-1", "retryable": false}"#
+        var another: MagsDouble?
+        let error = await #expect(throws: MagsError.self) {
+            for try await event in client.output(of: MagsDouble.job) {
+                guard case .interrupted = event, another == nil else { continue }
+                await double.server.stop()
+                another = try await MagsDouble.start(
+                    part, at: SocketAddress(ipAddress: "127.0.0.1", port: port), refusing: [(404, [:], refusal)])
+            }
+        }
+        #expect(error?.code == "not_found")
+        await another?.server.stop()
     }
 
     @Test("goes on when the server was stopped only for a moment")
