@@ -36,12 +36,14 @@ package struct FileService: Sendable {
     }
 
     /// Begins an upload; the bytes go into `Upload.write`, and it exists from `finish` on.
-    package func begin(name: String, owner: Owner) throws -> Upload {
+    ///
+    /// - Parameter holder: whose share of the uploads at once this takes: a token's id.
+    package func begin(name: String, owner: Owner, holder: String = "") throws -> Upload {
         let name = try FileService.checkedName(name)
         let id = "file-" + TokenService.hexadecimal((0..<12).map { _ in UInt8.random(in: 0...255) })
         return Upload(
             id: id, name: name, owner: owner, path: "\(folder)/\(id)", maximumBytes: maximumBytes, room: room,
-            place: try places.take())
+            place: try places.take(holder), clock: clock)
     }
 
     /// Removes what a crash left without an entry in the store: whole files that nobody was told of.

@@ -13,6 +13,12 @@ package actor Upload {
     private let room: DiskRoom
     /// Of the uploads at once; kept until this one is whole or given up.
     private var place: UploadPlaces.Place?
+    private let clock: WallClock
+    private let begunAt: Int64
+    /// What an upload must bring on the average, for others wait for its place.
+    private static let bytesPerSecond: Int64 = 64 * 1024
+    /// How long that does not count.
+    private static let graceSeconds: Int64 = 60
     /// At which size the disk's room is looked at again.
     private var nextCheck: Int64 = 0
     /// All uploads together overrun the room that is kept back by this much each at most.
@@ -24,7 +30,7 @@ package actor Upload {
 
     init(
         id: String, name: String, owner: Owner, path: String, maximumBytes: Int, room: DiskRoom,
-        place: UploadPlaces.Place
+        place: UploadPlaces.Place, clock: WallClock
     ) {
         self.id = id
         self.name = name
@@ -33,6 +39,18 @@ package actor Upload {
         self.maximumBytes = maximumBytes
         self.room = room
         self.place = place
+        self.clock = clock
+        begunAt = clock.now()
+    }
+
+    /// Asked for whatever comes over its connection: what is no part of the file holds the place too.
+    /// - Throws: when the upload is too slow to keep its place.
+    package func checkPace() throws {
+        let seconds = (clock.now() - begunAt) / 1_000_000 - Upload.graceSeconds
+        guard seconds > 0, size / seconds < Upload.bytesPerSecond else { return }
+        throw Problem(
+            408, "upload_too_slow", "An upload must bring \(Upload.bytesPerSecond >> 10) KiB a second on the average.",
+            hint: "Upload it over a faster connection, or in smaller parts.")
     }
 
     /// Returns when the bytes are in the file. One call at a time.

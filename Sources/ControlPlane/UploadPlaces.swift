@@ -5,29 +5,42 @@ import Synchronization
 /// number has a limit.
 final class UploadPlaces: Sendable {
     static let maximum = 16
+    /// One holder has at most a quarter of the places, so that none shuts out the others.
+    static let share = maximum / 4
 
-    private let taken = Mutex(0)
+    /// How many each holder has.
+    private let taken = Mutex<[String: Int]>([:])
 
     /// One upload's, for as long as it lives.
     final class Place: Sendable {
         private let places: UploadPlaces
+        private let holder: String
 
-        fileprivate init(_ places: UploadPlaces) { self.places = places }
+        fileprivate init(_ places: UploadPlaces, _ holder: String) {
+            self.places = places
+            self.holder = holder
+        }
 
-        deinit { places.taken.withLock { $0 -= 1 } }
+        deinit {
+            places.taken.withLock { taken in
+                let left = (taken[holder] ?? 1) - 1
+                taken[holder] = left > 0 ? left : nil
+            }
+        }
     }
 
-    func take() throws(Problem) -> Place {
-        let isFree = taken.withLock { taken in
-            guard taken < UploadPlaces.maximum else { return false }
-            taken += 1
-            return true
+    func take(_ holder: String) throws(Problem) -> Place {
+        let refusal = taken.withLock { taken -> String? in
+            if taken[holder, default: 0] >= UploadPlaces.share { return "\(UploadPlaces.share) uploads of this token" }
+            if taken.values.reduce(0, +) >= UploadPlaces.maximum { return "\(UploadPlaces.maximum) uploads" }
+            taken[holder, default: 0] += 1
+            return nil
         }
-        guard isFree else {
+        if let refusal {
             throw Problem(
-                429, "too_many_uploads", "\(UploadPlaces.maximum) uploads are being received already.",
+                429, "too_many_uploads", "\(refusal) are being received already.",
                 hint: "Try again when one of them is done.", isRetryable: true)
         }
-        return Place(self)
+        return Place(self, holder)
     }
 }

@@ -17,13 +17,15 @@ extension Call {
         do {
             var isInside = false
             for try await bytes in request.body {
+                try await received?.checkPace()
                 for event in try parser.feed(bytes) {
                     switch event {
                     case .part(let headers):
                         isInside = headers.name == "file"
                         guard isInside else { continue }
                         guard received == nil else { throw Problem.invalid("file", "is there twice.") }
-                        received = try controlPlane.files.begin(name: headers.fileName ?? "", owner: token.owner)
+                        received = try controlPlane.files.begin(
+                            name: headers.fileName ?? "", owner: token.owner, holder: token.id)
                     case .bytes(let piece): if isInside { try await received?.write(piece) }
                     case .end: break
                     }

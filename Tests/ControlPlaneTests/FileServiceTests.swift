@@ -81,24 +81,59 @@ struct FileServiceTests {
         }
     }
 
+    private static func begin(_ it: Fixture, _ holder: String) throws -> Upload {
+        try it.control.files.begin(name: "x", owner: .administrator, holder: holder)
+    }
+
+    private static func isRefused(_ it: Fixture, _ holder: String) -> Bool {
+        do { _ = try begin(it, holder) } catch { return (error as? Problem)?.code == "too_many_uploads" }
+        return false
+    }
+
     @Test("are received sixteen at a time, and each place is free again when its upload is whole, given up or left")
     func places() async throws {
         try await Fixture.with { it in
-            func begin() throws -> Upload { try it.control.files.begin(name: "x", owner: .administrator) }
-            var uploads = try (0..<UploadPlaces.maximum).map { _ in try begin() }
-            func isRefused() -> Bool {
-                do { _ = try begin() } catch { return (error as? Problem)?.code == "too_many_uploads" }
+            var uploads = try (0..<UploadPlaces.maximum).map { try FileServiceTests.begin(it, "\($0 % 4)") }
+            #expect(FileServiceTests.isRefused(it, "other"))
+            await uploads[0].abandon()
+            let another = try FileServiceTests.begin(it, "other")
+            #expect(FileServiceTests.isRefused(it, "other"))
+            _ = try await it.control.files.finish(another)
+            uploads[0] = try FileServiceTests.begin(it, "other")
+            #expect(FileServiceTests.isRefused(it, "other"))
+            uploads.removeLast()
+            #expect(!FileServiceTests.isRefused(it, "other"))
+        }
+    }
+
+    @Test("are received four at a time for one token, so that none shuts out the others")
+    func shares() async throws {
+        try await Fixture.with { it in
+            var uploads = try (0..<4).map { _ in try FileServiceTests.begin(it, "greedy") }
+            #expect(FileServiceTests.isRefused(it, "greedy"))
+            #expect(!FileServiceTests.isRefused(it, "other"))
+            uploads.removeLast()
+            #expect(!FileServiceTests.isRefused(it, "greedy"))
+        }
+    }
+
+    @Test("keep their place only while they bring 64 KiB a second on the average, after the first minute")
+    func pace() async throws {
+        try await Fixture.with { it in
+            let upload = try FileServiceTests.begin(it, "slow")
+            func isTooSlow() async -> Bool {
+                do { try await upload.checkPace() } catch {
+                    return (error as? Problem)?.code == "upload_too_slow"
+                }
                 return false
             }
-            #expect(isRefused())
-            await uploads[0].abandon()
-            let another = try begin()
-            #expect(isRefused())
-            _ = try await it.control.files.finish(another)
-            uploads[0] = try begin()
-            #expect(isRefused())
-            uploads.removeLast()
-            #expect(!isRefused())
+            it.clock.step(.seconds(60))
+            #expect(await !isTooSlow())
+            try await upload.write(ByteBuffer(repeating: 7, count: 640 * 1024))
+            it.clock.step(.seconds(10))
+            #expect(await !isTooSlow())
+            it.clock.step(.seconds(1))
+            #expect(await isTooSlow())
         }
     }
 
