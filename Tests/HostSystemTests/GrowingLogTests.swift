@@ -39,6 +39,41 @@ struct GrowingLogTests {
         }
     }
 
+    @Test("takes the place of the older one where there is no room for both")
+    func makesRoom() throws {
+        try GrowingLogTests.with { path in
+            let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_APPEND)
+            try Data("older\n".utf8).write(to: URL(filePath: path + ".1"))
+            GrowingLogTests.write("newer\n", to: file)
+            let log = GrowingLog(path: path, maximumBytes: 1) { source, target throws(HostError) in
+                // Half of it, as on a disk that is full now.
+                GrowingLogTests.write("new", to: target)
+                if access(path + ".1", F_OK) == 0 { throw HostError(errno: ENOSPC, "it could not be copied") }
+                GrowingLogTests.write("er\n", to: target)
+            }
+            #expect(try log.trim(openAs: file.rawValue))
+            #expect(GrowingLogTests.text(path) == "")
+            #expect(GrowingLogTests.text(path + ".1") == "newer\n")
+        }
+    }
+
+    @Test("is emptied without a copy where there is room for none, and says so")
+    func full() throws {
+        try GrowingLogTests.with { path in
+            let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_APPEND)
+            GrowingLogTests.write("what it had\n", to: file)
+            let log = GrowingLog(path: path, maximumBytes: 1) { _, _ throws(HostError) in
+                throw HostError(errno: ENOSPC, "it could not be copied")
+            }
+            #expect(try log.trim(openAs: file.rawValue))
+            let text = try #require(GrowingLogTests.text(path))
+            #expect(!text.contains("what it had") && text.contains("No space left on device"), "\(text)")
+            #expect(
+                try FileManager.default.contentsOfDirectory(atPath: (path as NSString).deletingLastPathComponent)
+                    .count == 1)
+        }
+    }
+
     @Test("is left alone where something else is open, or where it is not appended to")
     func others() throws {
         try GrowingLogTests.with { path in

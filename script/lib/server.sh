@@ -61,7 +61,7 @@ start_server() {
     # The caller asks for the result, so nothing ends by itself here.
     mkdir -p "$MAGS_HOME/log" "$MAGS_HOME/run" && printf '%s\n' "$port" >"$MAGS_HOME/port.new" &&
         mv "$MAGS_HOME/port.new" "$MAGS_HOME/port" && ingredients >"$MAGS_HOME/started-with" &&
-        touch "$log" && from=$(stat -c %s "$log") || return
+        shift_log "$log" && from=$(stat -c %s "$log") || return
     # Nobody but the script itself may hold its lock.
     setsid "$magsd" --home "$MAGS_HOME" --port "$port" >>"$log" 2>&1 </dev/null 9>&- &
     pid=$!
@@ -80,17 +80,32 @@ start_server() {
     done
     [ -n "$why" ] || return 0
     end_in_order "$pid"
-    tail -c "+$((from + 1))" "$log" | grep -v '^Error: ' | tail -n 20
+    log_since "$log" "$from" | grep -v '^Error: ' | tail -n 20
     say
     say "$why"
-    tail -c "+$((from + 1))" "$log" | grep '^Error: ' | tail -n 1 || true
+    log_since "$log" "$from" | grep '^Error: ' | tail -n 1 || true
     say "It was stopped again. Its log: $log. What this machine lacks: $magsd doctor --home $MAGS_HOME"
     return 1
 }
 
+# shift_log LOG: makes way for a new one when it is as long as the server lets it grow, and makes it when there is none. The
+# server would do so only after its first words, which would be gone from here.
+shift_log() {
+    local bytes
+    if bytes=$(stat -c %s "$1" 2>/dev/null) && [ "$bytes" -gt $((64 << 20)) ]; then mv -f "$1" "$1.1" || return; fi
+    touch "$1"
+}
+
+# log_since LOG FROM: what it has got since it had that many bytes; all that there is when the server emptied it meanwhile.
+log_since() {
+    local from=$2
+    [ "$(stat -c %s "$1")" -ge "$from" ] || from=0
+    tail -c "+$((from + 1))" "$1"
+}
+
 # failing_role LOG FROM: a sentence when one of the server's processes has ended again and again since that byte.
 failing_role() {
-    tail -c "+$(($2 + 1))" "$1" | grep -E 'role ended|role not started' | sed -n 's/.* role=\([a-z]*\) .*/\1/p' |
+    log_since "$1" "$2" | grep -E 'role ended|role not started' | sed -n 's/.* role=\([a-z]*\) .*/\1/p' |
         sort | uniq -c |
         awk '$1 >= 3 { print "The server'"'"'s process \"" $2 "\" ended or failed " $1 " times one after the other."; exit }'
 }
