@@ -3,6 +3,7 @@ import Foundation
 import MagsAPI
 import NIOCore
 import NodeWire
+import Store
 import Testing
 
 @testable import HTTPServer
@@ -20,13 +21,15 @@ struct UploadRouteTests {
     }
 
     private static func post(
-        _ server: ServerFixture, _ body: [UInt8], type: String = "multipart/form-data; boundary=XyZ"
+        _ server: ServerFixture, _ body: [UInt8], type: String = "multipart/form-data; boundary=XyZ",
+        token: String? = nil
     )
         async throws -> Wire.Reply
     {
         try await Wire.with(server.address) { wire in
             try await wire.request(
-                "POST", "/api/v1/mags-files", token: server.token, headers: ["Content-Type: \(type)"], body: body)
+                "POST", "/api/v1/mags-files", token: token ?? server.token, headers: ["Content-Type: \(type)"],
+                body: body)
             return try await wire.reply()
         }
     }
@@ -67,6 +70,43 @@ struct UploadRouteTests {
                 #expect(reply.status == status, "\(index): \(reply.text)")
             }
             #expect(try FileManager.default.contentsOfDirectory(atPath: "\(server.it.folder)/uploads") == [])
+        }
+    }
+
+    @Test("that is too slow is refused, whatever else comes with it, and nothing stays")
+    func slow() async throws {
+        try await ServerFixture.with { server in
+            @Sendable func files() throws -> [String] {
+                try FileManager.default.contentsOfDirectory(atPath: "\(server.it.folder)/uploads")
+            }
+            try await Wire.with(server.address) { wire in
+                try await wire.request(
+                    "POST", "/api/v1/mags-files", token: server.token,
+                    headers: ["Content-Type: multipart/form-data; boundary=XyZ", "Content-Length: 100000000"])
+                try await wire.send(UploadRouteTests.form([1, 2, 3]).dropLast(4) + Array("\r\n".utf8))
+                while try files().isEmpty { await Task.yield() }
+                server.it.clock.step(.seconds(62))
+                try await wire.send("Content-Disposition: form-data; name=\"note\"\r\n\r\nslow")
+                let reply = try await wire.reply()
+                #expect(reply.status == 408)
+                #expect(try reply.json()["code"] as? String == "upload_too_slow")
+            }
+            #expect(try files().isEmpty)
+        }
+    }
+
+    @Test("takes a place of its token's")
+    func share() async throws {
+        try await ServerFixture.with { server in
+            let (token, record) = try await server.it.control.tokens.create(name: "greedy")
+            let held = try (0..<4).map { _ in
+                try server.it.control.files.begin(name: "x", owner: .administrator, holder: record.id)
+            }
+            let form = UploadRouteTests.form([1])
+            #expect(try await UploadRouteTests.post(server, form, token: token).status == 429)
+            #expect(try await UploadRouteTests.post(server, form).status == 200)
+            for upload in held { await upload.abandon() }
+            #expect(try await UploadRouteTests.post(server, form, token: token).status == 200)
         }
     }
 
