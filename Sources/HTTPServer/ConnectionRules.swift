@@ -79,8 +79,10 @@ final class ConnectionRules: ChannelDuplexHandler, RemovableChannelHandler {
             isAnswering = false
             answers += 1
             guard isClosing else { return context.write(data, promise: promise) }
-            context.writeAndFlush(data, promise: promise)
-            close(context)
+            // Not before all of it has gone: a client that reads slowly gets the rest too.
+            let gone = promise ?? context.eventLoop.makePromise(of: Void.self)
+            gone.futureResult.assumeIsolated().whenComplete { _ in self.close(context) }
+            context.writeAndFlush(data, promise: gone)
         }
     }
 

@@ -1,12 +1,14 @@
 import ControlPlane
 import Foundation
-import HTTPServer
 import MagsAPI
 import MagsModel
+import NIOCore
 import NodeWire
 import Store
 import Synchronization
 import Testing
+
+@testable import HTTPServer
 
 @Suite("The API's streams")
 struct StreamTests {
@@ -136,15 +138,18 @@ struct StreamTests {
         }
     }
 
-    @Test("hold the output back while the client does not read, and lose none of it")
-    func slowReader() async throws {
-        try await ServerFixture.with { server in
+    @Test(
+        "hold the output back while the client does not read, and lose none of it",
+        arguments: [nil, "Connection: close"])
+    func slowReader(header: String?) async throws {
+        try await ServerFixture.with(pace: .init(linger: .milliseconds(1))) { server in
             let id = try await server.submit()
             let node = server.it.node
             let piece = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
             try await Wire.with(server.address) { wire in
                 try await wire.request(
-                    "GET", "/api/v1/mags-jobs/\(id)/output?follow=1", token: server.token, headers: StreamTests.accept)
+                    "GET", "/api/v1/mags-jobs/\(id)/output?follow=1", token: server.token,
+                    headers: StreamTests.accept + [header].compactMap(\.self))
                 _ = try await wire.head()
                 // The kernel's and the server's buffers take some of it, more on a busy host; then the rest stays with the
                 // node, however much comes.
@@ -158,6 +163,7 @@ struct StreamTests {
                 }
                 #expect(held >= 8 << 20)
                 node.end(id)
+                _ = try await server.it.control.jobs.ended(id)
                 var decoder = OutputFrameDecoder()
                 var (count, isRight) = (0, true)
                 var last: OutputFrame.Kind?
