@@ -1,3 +1,4 @@
+import Glibc
 package import NIOCore
 package import NIOHTTP1
 import NIOPosix
@@ -52,6 +53,8 @@ package final class HTTPDouble: Sendable {
     /// - Returns: where it listens now; given again after `stop`, it listens there again.
     @discardableResult
     package func listen(at address: SocketAddress) async throws -> SocketAddress {
+        // What `stop` left of a socket.
+        if let path = address.pathname { unlink(path) }
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in

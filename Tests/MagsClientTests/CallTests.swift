@@ -156,11 +156,12 @@ struct CallTests {
 
     @Test("to nobody fails with the address and what to do")
     func nobody() async throws {
-        let double = try await MagsDouble.start()
-        await double.server.stop()
-        let error = await #expect(throws: MagsError.self) { try await client(double, .never).whoami() }
+        // Nobody listens there, and no other test is ever given that port.
+        let address = "http://127.0.0.1:1"
+        let client = MagsClient(address: try ServerAddress(address), token: MagsDouble.token, retries: .never)
+        let error = await #expect(throws: MagsError.self) { try await client.whoami() }
         #expect(error?.code == "unreachable")
-        #expect(error?.message.contains(double.url) == true)
+        #expect(error?.message.contains(address) == true)
         #expect(error?.message.contains("refused") == true)
     }
 

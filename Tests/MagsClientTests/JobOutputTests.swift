@@ -1,4 +1,5 @@
 import APIDouble
+import Foundation
 import MagsAPI
 import MagsClient
 import NIOCore
@@ -112,11 +113,17 @@ struct JobOutputTests {
         await double.server.stop()
     }
 
+    /// One that nobody else is given while the server is away, as a port might be.
+    private static func ownAddress() throws -> SocketAddress {
+        let folder = FileManager.default.temporaryDirectory.path
+        return try SocketAddress(unixDomainSocketPath: "\(folder)/mags-\(UUID().uuidString.prefix(8)).sock")
+    }
+
     @Test("goes on when the server comes back after it was gone")
     func restart() async throws {
         var part = JobOutputTests.part
         part.cuts = [11]
-        let double = try await MagsDouble.start(part)
+        let double = try await MagsDouble.start(part, at: try JobOutputTests.ownAddress())
         let client = MagsClient(
             address: try ServerAddress(double.url), token: MagsDouble.token, retries: JobOutputTests.quick)
         var stdout: [UInt8] = []
@@ -163,8 +170,8 @@ struct JobOutputTests {
     func stoppedForGood() async throws {
         var part = JobOutputTests.part
         part.stops = 1
-        let double = try await MagsDouble.start(part)
-        let port = Int(double.url.split(separator: ":").last ?? "") ?? 0
+        let address = try JobOutputTests.ownAddress()
+        let double = try await MagsDouble.start(part, at: address)
         let policy = RetryPolicy(patience: .seconds(600), firstDelay: .microseconds(10))
         let client = MagsClient(address: try ServerAddress(double.url), token: MagsDouble.token, retries: policy)
         let refusal = #"{"error": "job not found", "code": "not_found", "request_id": "r-1", "retryable": false}"#
@@ -174,7 +181,7 @@ struct JobOutputTests {
                 guard case .interrupted = event, another == nil else { continue }
                 await double.server.stop()
                 another = try await MagsDouble.start(
-                    part, at: SocketAddress(ipAddress: "127.0.0.1", port: port), refusing: [(404, [:], refusal)])
+                    part, at: address, refusing: [(404, [:], refusal)])
             }
         }
         #expect(error?.code == "not_found")
