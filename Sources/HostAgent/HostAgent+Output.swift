@@ -15,13 +15,16 @@ extension HostAgent {
         return output
     }
 
+    /// Far above what a control plane allows its own readers.
     private static let maximumReaders = 10_000
-    private static let tooManyReaders = Problem(503, "too_many_readers", "More than 10,000 readers follow output.")
 
     func follow(_ reader: JobOutput.Reader, _ job: JobID, from: UInt64, credit: Int, _ channel: NodeChannel) {
+        guard readers[reader] == nil, readers.count < HostAgent.maximumReaders else {
+            logger.error("connection closed: it opens readers that it has, or too many")
+            return channel.close()
+        }
         let output: JobOutput
         do {
-            guard readers.count < HostAgent.maximumReaders else { throw HostAgent.tooManyReaders }
             guard let found = try self.output(of: job) else {
                 return channel.send(.report(.outputUnknown(reader: reader.number)))
             }

@@ -23,7 +23,7 @@ package final class JobOutput: Sendable {
         /// What comes next begins here: what was before is kept no longer.
         case skipped(to: UInt64, stdout: UInt64, stderr: UInt64)
         case end
-        /// What comes next cannot be read, nor anything behind it.
+        /// What comes next cannot be read, nor anything behind it, or could not be kept.
         case unreadable
     }
 
@@ -188,8 +188,8 @@ package final class JobOutput: Sendable {
         }
     }
 
-    /// Nothing more will come. Followers get the rest and the end, also when this throws because the last of it cannot be
-    /// kept.
+    /// Nothing more will come. Followers get the rest and the end, or, when this throws because the last of it cannot be
+    /// kept, that it is not all.
     package func finish() throws {
         defer {
             state.withLock { state in
@@ -287,7 +287,7 @@ package final class JobOutput: Sendable {
                 follower.deliver(.unreadable)
                 state.followers[reader] = nil
             } else if state.hasEnded, follower.sent >= progress.length {
-                follower.deliver(.end)
+                follower.deliver(state.spool.hasFailed ? .unreadable : .end)
                 state.followers[reader] = nil
             } else {
                 state.followers[reader] = follower

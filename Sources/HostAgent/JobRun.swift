@@ -218,8 +218,9 @@ package final class JobRun: Sendable {
                 throw GuestLoss.nonsense("it counted other bytes of output than arrived")
             }
             output.advance(received: position)
-            // The end must not be on disk before the output is.
-            try output.commit()
+            // The end must not be on disk before the output is. When that cannot be kept, `end` says so, and the script
+            // has still ended as it did.
+            try? output.commit()
             apply(.exited(code: exit.code.map(Int.init) ?? 128 + Int(exit.signal)))
         case .failed:
             let failure = try ExecFailure(frame)

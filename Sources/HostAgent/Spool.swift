@@ -69,6 +69,7 @@ package final class Spool {
     private var pending: [UInt8] = []
     /// Why nothing more can be kept: what was given up then must not be followed by anything.
     private var failure: (any Error)?
+    package var hasFailed: Bool { failure != nil }
     private let folder: String
     /// Nil until there is something to keep: thousands of jobs may wait for a machine, and each would hold two.
     private var files: Files?

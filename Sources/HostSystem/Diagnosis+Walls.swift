@@ -3,8 +3,9 @@ package import MagsModel
 
 /// What stands between machines and this host, and what of it needs root.
 extension Diagnosis {
-    static func walls(isRoot: Bool, layout: CgroupLayout, obstacle: HostError?) -> [Finding] {
-        [users(isRoot: isRoot), network(obstacle), cgroups(layout, isRoot: isRoot)] + (isRoot ? [] : [priority])
+    static func walls(isRoot: Bool, mayMount: Bool, layout: CgroupLayout, obstacle: HostError?) -> [Finding] {
+        [users(isRoot: isRoot), network(obstacle), cgroups(layout, isRoot: isRoot)]
+            + mounts(isRoot: isRoot, mayMount: mayMount) + (isRoot ? [] : [priority])
     }
 
     private static let asRoot = "Start the server as root"
@@ -17,6 +18,23 @@ extension Diagnosis {
                 "Not root: no uid of its own for each machine. QEMU and the API run as this user (uid \(geteuid())), so "
                     + "one that is broken out of may read and change what this user may.",
                 remedy: "\(asRoot), or as a user that owns nothing else.")
+    }
+
+    /// Without root `users` says enough.
+    static func mounts(isRoot: Bool, mayMount: Bool) -> [Finding] {
+        guard isRoot else { return [] }
+        return mayMount
+            ? [
+                Finding(
+                    .good, "mounts", "Each QEMU has mounts of its own, in which the host's private folders are empty.")
+            ]
+            : [
+                Finding(
+                    .weaker, "mounts",
+                    "This root lacks the capability sys_admin: QEMU sees the host's folders, and may open what every user "
+                        + "may.",
+                    remedy: "Give the container sys_admin, or start the server as root outside of it.")
+            ]
     }
 
     /// `obstacle` is why there is none.

@@ -8,7 +8,9 @@ package enum Diagnosis {
         let isRoot = geteuid() == 0
         let verdict = try? await SystemThread.perform { HostProbe.run() }
         return (verdict.map { [accelerator($0)] } ?? []) + tools(isRoot: isRoot)
-            + walls(isRoot: isRoot, layout: .found(), obstacle: HostNetwork.obstacle())
+            + walls(
+                isRoot: isRoot, mayMount: Capability.sysAdmin.isHeld, layout: .found(), obstacle: HostNetwork.obstacle()
+            )
             + [memory(), disk(home: home)]
             + (isRoot ? [forwarding(), await firewall()].compactMap(\.self) : [])
     }

@@ -5,11 +5,11 @@ package import Logging
 /// Everything can be made again over what a crash left.
 package actor HostNetwork {
     private let instance: Instance
-    private let rules: EgressRules
-    private let logger: Logger
+    let rules: EgressRules
+    let logger: Logger
     /// The namespace that plays the host; nil is our own, the only case outside tests.
-    private let namespace: FileDescriptor?
-    private var watch: (changes: RuleWatch, task: Task<Void, Never>)?
+    let namespace: FileDescriptor?
+    var ruleGuard: RuleGuard?
 
     /// `allowed` networks may be reached although they are private; the host itself and other machines never.
     package init(
@@ -63,43 +63,7 @@ package actor HostNetwork {
             try? SystemFile.write("1", to: "/proc/sys/net/ipv6/conf/\(bridge)/disable_ipv6")
         }
         try await setForwarding()
-        try await beginWatch()
         logger.info("network ready", metadata: ["bridge": "\(bridge)", "subnet": "\(instance.subnetText)"])
-    }
-
-    /// Until `remove`.
-    private func beginWatch() async throws(HostError) {
-        guard watch == nil else { return }
-        let changes = try await RuleWatch.begin(in: namespace)
-        let task = Task {
-            do {
-                while try await changes.next() { await self.putRulesBack() }
-            } catch {
-                logger.error("the machines' rules are watched no longer", metadata: ["error": "\(error)"])
-            }
-        }
-        watch = (changes, task)
-    }
-
-    /// Whoever loads a firewall of their own often flushes all there is: without our table the host would be open to the
-    /// machines, and they without a way out.
-    private func putRulesBack() async {
-        guard watch != nil else { return }
-        let listing = try? await HostTool.run("nft", ["list", "table", "ip", rules.tableName], in: namespace)
-        guard listing?.contains("chain leave") != true, watch != nil else { return }
-        do throws(HostError) {
-            try await HostTool.run("nft", ["-f", "-"], input: rules.host, in: namespace)
-            logger.warning("the machines' rules were gone and are back", metadata: ["table": "\(rules.tableName)"])
-        } catch {
-            logger.error("the machines' rules are gone", metadata: ["error": "\(error)"])
-        }
-    }
-
-    private func endWatch() async {
-        guard let (changes, task) = watch else { return }
-        watch = nil
-        changes.stop()
-        await task.value
     }
 
     private func bridgeOrders(exists: Bool) -> String {
@@ -167,7 +131,7 @@ package actor HostNetwork {
 
     /// Takes all away again; machines that still run lose their network.
     package func remove() async {
-        await endWatch()
+        await endGuard()
         let bridge = instance.bridgeName
         do throws(HostError) {
             let links = try await NetworkNamespace.perform(in: namespace) { NetworkLinks.names() }

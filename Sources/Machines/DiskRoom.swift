@@ -22,18 +22,21 @@ struct DiskRoom: Equatable {
             totalBytes: UInt64(status.f_blocks) * UInt64(status.f_frsize))
     }
 
-    /// Room for a disk that may come to be full, as may those that machines have already.
+    private var usableBytes: UInt64 { freeBytes - min(freeBytes, totalBytes / 100 * DiskRoom.reservedPercent) }
+
+    /// Whether disks may grow by so much.
+    func holds(_ growth: UInt64) -> Bool { growth <= usableBytes }
+
+    /// Refuses a disk that could not become full even if no machine had one now.
     ///
-    /// - Parameter promised: bytes that all these disks, this one included, may still grow by.
-    func check(gigabytes: Int, promised: UInt64) throws(MachineError) {
-        let reserved = totalBytes / 100 * DiskRoom.reservedPercent
-        let usable = freeBytes - min(freeBytes, reserved)
-        guard promised > usable else { return }
+    /// - Parameter taken: bytes that machines' disks take now.
+    func check(gigabytes: Int, besides taken: UInt64) throws(MachineError) {
+        let most = usableBytes + taken
+        guard BlankDisks.bytes(gigabytes: gigabytes) > most else { return }
         throw MachineError(
             "node_disk_full",
-            "The server has no room for a disk of \(gigabytes) GiB: with those that machines have now it could grow by "
-                + "\(promised >> 20) MiB, and \(usable >> 20) MiB may be used.",
-            hint: "Ask for a smaller disk, wait until other jobs with disks have ended, or free space on the server.")
+            "The server has no room for a disk of \(gigabytes) GiB: \(most >> 20) MiB of its own may be used for disks.",
+            hint: "Ask for a smaller disk, or free space on the server.")
     }
 
     func check() throws(MachineError) {

@@ -28,8 +28,10 @@ extension Engine {
         }
         let folder = configuration.machinesFolder
         try await blocking("Looking for room") { try DiskRoom(at: folder).check() }
-        let disk = try await blankDisk(of: request, works)
-        defer { if let disk { disksBeingMade -= disk.bytes } }
+        let diskBytes = try await reserveDisk(request)
+        defer { giveBack(diskBytes) }
+        let disk: BlankDisk?
+        if let diskBytes { disk = try await works.launcher.blanks.blank(of: diskBytes) } else { disk = nil }
         var lastError = MachineError.cancelled
         for attempt in 0..<Engine.attempts {
             let handed = try await nextClone(of: kind, isAgain: attempt > 0)
@@ -96,6 +98,7 @@ extension Engine {
 
     private func ended(_ id: MachineID) {
         guard let machine = machines.removeValue(forKey: id) else { return }
+        if machine.diskPath != nil { disksChanged() }
         feed(.machineEnded(MachineKind(image: machine.record.image, size: machine.record.size)))
     }
 }

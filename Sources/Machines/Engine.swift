@@ -30,8 +30,14 @@ package actor Engine {
     private var ticker: Task<Void, Never>?
     var perCloneMebibytes = 96
     var isLookingAgain = false
-    /// Bytes of disks of claims that are under way.
+    /// Bytes of disks of claims that are under way and have room.
     var disksBeingMade: UInt64 = 0
+    /// Claims that wait for room for a disk, the first first.
+    var diskLine: [Int] = []
+    var lastDiskTicket = 0
+    /// Counts changes, so that none is missed.
+    var diskRound = 0
+    var diskWaiters: [Int: CheckedContinuation<Void, Never>] = [:]
     /// Why machines run without limits of control groups, though we are root.
     private var cgroupObstacle: HostError?
 
@@ -147,6 +153,7 @@ package actor Engine {
         await ticker?.value
         ticker = nil
         feed(.close)
+        disksChanged()
         await rack?.close()
         for machine in machines.values { machine.leave() }
         while let task = tasks.values.first { await task.value }
@@ -161,6 +168,8 @@ package actor Engine {
     private func tick() {
         feed(.memory(availableMebibytes: HostMemory.available(), perCloneMebibytes: perCloneMebibytes))
         feed(.tick)
+        // Others write to the same disk.
+        if !diskLine.isEmpty { disksChanged() }
     }
 
     /// Runs `work` in the background, in a task that `shutDown` waits for.

@@ -3,7 +3,7 @@ import HostSystem
 
 /// The host's `mkfs.ext4`.
 enum FileSystemMaker {
-    /// It takes some milliseconds; a disk that hangs must not hold up jobs for ever.
+    /// It takes some milliseconds. What the kernel itself never ends, as on a disk that hangs, this does not end either.
     private static let limit = Duration.seconds(120)
 
     static func run(_ options: [String], on file: HostSystem.FileDescriptor) async throws(MachineError) {

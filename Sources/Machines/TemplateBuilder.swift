@@ -4,6 +4,7 @@ import HostSystem
 import Logging
 import NIOCore
 import QMP
+import Synchronization
 
 /// Boots a machine once, has the guest assemble its root, and saves it while it runs.
 struct TemplateBuilder: Sendable {
@@ -19,7 +20,7 @@ struct TemplateBuilder: Sendable {
         accelerator == .kvm ? .seconds(3) : .seconds(120)
     }
 
-    /// For all of it: what does not come to an end by its own limits, such as the saving, ends by this one.
+    /// For the machine that is saved: what does not come to an end by its own limits, such as the saving, ends by this.
     private static let limit = TimeAmount.minutes(6)
 
     /// With the template's lock. The result lies in the store.
@@ -40,7 +41,11 @@ struct TemplateBuilder: Sendable {
             let qemu = try await launcher.launch(order)
             signposts.passed("start")
             let position: UInt64
-            let deadline = eventLoop.scheduleTask(in: TemplateBuilder.limit) { qemu.process.signal(SIGKILL) }
+            let isLate = Atomic(false)
+            let deadline = eventLoop.scheduleTask(in: TemplateBuilder.limit) {
+                isLate.store(true, ordering: .releasing)
+                qemu.process.signal(SIGKILL)
+            }
             defer { deadline.cancel() }
             do {
                 position = try await withTaskCancellationHandler {
@@ -52,7 +57,9 @@ struct TemplateBuilder: Sendable {
             } catch {
                 let told = qemu.explained(MachineError("Building a template", error))
                 await qemu.discard()
-                throw Task.isCancelled ? MachineError.cancelled : told
+                if Task.isCancelled { throw MachineError.cancelled }
+                guard isLate.load(ordering: .acquiring) else { throw told }
+                throw MachineError("template_failed", "The machine was not ready to be saved within six minutes.")
             }
             await qemu.discard()
             try await blocking("Storing a template") {

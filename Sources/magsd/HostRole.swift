@@ -28,7 +28,7 @@ struct HostRole: Sendable {
         self.engine = engine
         let homePath = home.home
         let diagnosis = SharedDiagnosis {
-            await Diagnosis.hostFindings(home: homePath, seen: engine.findings() + [surroundings.finding])
+            await Diagnosis.hostFindings(home: homePath, seen: engine.findings() + [surroundings.finding()])
         }
         agent = HostAgent(
             configuration: .init(home: home.home, uploads: home.uploads), engine: engine,

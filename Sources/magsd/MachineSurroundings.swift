@@ -7,8 +7,8 @@ import MagsModel
 /// root.
 struct MachineSurroundings: Sendable {
     let network: HostNetwork?
-    /// Of the network that there really is.
-    let finding: Finding
+    /// Of the network that was made.
+    private let made: Finding
     private let resolver: ResolverProcess?
 
     /// A network that cannot be made leaves the machines without one; `doctor` says so.
@@ -17,7 +17,7 @@ struct MachineSurroundings: Sendable {
         var obstacle = HostNetwork.obstacle()
         if obstacle == nil {
             do throws(HostError) {
-                try await network.prepare()
+                try await network.prepareGuarded()
             } catch {
                 obstacle = error
                 // Half a network is nobody's.
@@ -27,11 +27,11 @@ struct MachineSurroundings: Sendable {
         let finding = Diagnosis.network(obstacle)
         if let obstacle {
             logger.warning("no network for machines", metadata: ["why": "\(obstacle)"])
-            return MachineSurroundings(network: nil, finding: finding, resolver: nil)
+            return MachineSurroundings(network: nil, made: finding, resolver: nil)
         }
         let resolver = ResolverProcess(instance: instance, network: network, logger: logger)
         await resolver.start()
-        return MachineSurroundings(network: network, finding: finding, resolver: resolver)
+        return MachineSurroundings(network: network, made: finding, resolver: resolver)
     }
 
     /// What an earlier host role may have left of them: only to be removed.
@@ -39,8 +39,11 @@ struct MachineSurroundings: Sendable {
         let obstacle = HostNetwork.obstacle()
         return MachineSurroundings(
             network: obstacle == nil ? HostNetwork(instance: instance, logger: logger) : nil,
-            finding: Diagnosis.network(obstacle), resolver: nil)
+            made: Diagnosis.network(obstacle), resolver: nil)
     }
+
+    /// Of the network that there really is.
+    func finding() async -> Finding { await network?.ruleFinding() ?? made }
 
     /// Once no machine is left.
     func remove() async {

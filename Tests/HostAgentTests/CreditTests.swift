@@ -132,7 +132,7 @@ struct CreditTests {
         #expect(output.progress.dropped == UInt64(chunk.count))
     }
 
-    @Test("reaches its readers' end also when the last of it cannot be kept")
+    @Test("that is not all, because the last of it cannot be kept, is told to its readers")
     func endsWithoutRoom() throws {
         // A spool as long as a file can be: nothing more can be written behind it.
         let length = try longestFile()
@@ -143,7 +143,7 @@ struct CreditTests {
         let output = try make()
         let hasEnded = Mutex(false)
         output.follow(reader, from: length, credit: 1 << 20) { delivery in
-            if case .end = delivery { hasEnded.withLock { $0 = true } }
+            if case .unreadable = delivery { hasEnded.withLock { $0 = true } }
         }
         #expect(throws: Problem.self) { try output.finish() }
         #expect(hasEnded.withLock { $0 })

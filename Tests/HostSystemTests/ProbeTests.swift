@@ -61,18 +61,19 @@ struct ProbeTests {
     func walls() {
         let layout = CgroupLayout(mounts: "") { _ in "" }
         let obstacle = HostError("network_not_root", "only root can make one.", hint: "Start the server as root.")
-        let weaker = Diagnosis.walls(isRoot: false, layout: layout, obstacle: obstacle)
+        let weaker = Diagnosis.walls(isRoot: false, mayMount: false, layout: layout, obstacle: obstacle)
         #expect(weaker.map(\.subject) == ["users", "network", "cgroups", "priority"])
         #expect(weaker.allSatisfy { $0.grade == .weaker && $0.remedy?.contains("root") == true })
         #expect(weaker.contains { $0.text.contains("no network") })
 
         let mounts = "cgroup /sys/fs/cgroup/all cgroup rw,memory,cpu,pids 0 0\n"
-        let whole = Diagnosis.walls(isRoot: true, layout: CgroupLayout(mounts: mounts) { _ in "" }, obstacle: nil)
-        #expect(whole.map(\.subject) == ["users", "network", "cgroups"])
+        let whole = Diagnosis.walls(
+            isRoot: true, mayMount: true, layout: CgroupLayout(mounts: mounts) { _ in "" }, obstacle: nil)
+        #expect(whole.map(\.subject) == ["users", "network", "cgroups", "mounts"])
         #expect(whole.allSatisfy { $0.grade == .good })
         // Root in a container has its uids, but perhaps neither taps nor control groups.
-        let container = Diagnosis.walls(isRoot: true, layout: layout, obstacle: obstacle)
-        #expect(container.map(\.grade) == [.good, .weaker, .weaker])
+        let container = Diagnosis.walls(isRoot: true, mayMount: false, layout: layout, obstacle: obstacle)
+        #expect(container.map(\.grade) == [.good, .weaker, .weaker, .weaker])
     }
 
     @Test("keeps what a running server saw, with the host's remedy")

@@ -59,16 +59,17 @@ struct DiskTests {
         }
     }
 
-    @Test("no disk is promised that would not fit beside what the others may still grow to")
+    @Test("no disk is promised that would not fit: at once when it never could, else for as long as others may grow")
     func promises() throws {
         // 5 of the 100 GiB are kept free.
         let room = DiskRoom(freeBytes: 30 << 30, totalBytes: 100 << 30)
-        try room.check(gigabytes: 10, promised: 25 << 30)
-        let error = #expect(throws: MachineError.self) { try room.check(gigabytes: 10, promised: 26 << 30) }
+        #expect(room.holds(25 << 30))
+        #expect(!room.holds(26 << 30))
+        try room.check(gigabytes: 25, besides: 0)
+        try room.check(gigabytes: 28, besides: 3 << 30)
+        let error = #expect(throws: MachineError.self) { try room.check(gigabytes: 29, besides: 3 << 30) }
         #expect(error?.code == "node_disk_full")
-        #expect(error?.message.contains("10 GiB") == true)
-        #expect(throws: MachineError.self) {
-            try DiskRoom(freeBytes: 1 << 30, totalBytes: 100 << 30).check(gigabytes: 1, promised: 1 << 30)
-        }
+        #expect(error?.message.contains("29 GiB") == true)
+        #expect(!DiskRoom(freeBytes: 1 << 30, totalBytes: 100 << 30).holds(1))
     }
 }

@@ -138,4 +138,34 @@ extension EngineTests {
         let process = try ChildProcess.spawn(ProcessSpec(program: path, arguments: [program] + arguments))
         return await process.waitForExit()
     }
+
+    @Test("with disks wait for one another's room, in line, and one that could never have it is refused at once")
+    func waitsForRoom() async throws {
+        guard geteuid() == 0 else { return }
+        try await EngineFixture.with(pool: 0) { fixture in
+            let folder = fixture.configuration.machinesFolder
+            try #require(mount("tmpfs", folder, "tmpfs", 0, "size=3g") == 0)
+            defer { umount2(folder, Int32(MNT_DETACH)) }
+            let engine = fixture.engine
+            let error = await #expect(throws: MachineError.self) {
+                _ = try await engine.claim(ClaimRequest(diskGigabytes: 3))
+            }
+            #expect(error?.code == "node_disk_full")
+            var machines: [Machine] = []
+            for _ in 0..<2 { machines.append(try await engine.claim(ClaimRequest(diskGigabytes: 1))) }
+            let third = Task { try await engine.claim(ClaimRequest(diskGigabytes: 1)) }
+            while await engine.diskWaiters.isEmpty { await Task.yield() }
+            // One that needs none is not held up, and one that is given up does not hold up.
+            try await engine.claim(ClaimRequest()).discard()
+            let fourth = Task { try await engine.claim(ClaimRequest(diskGigabytes: 1)) }
+            while await engine.diskLine.count < 2 { await Task.yield() }
+            fourth.cancel()
+            await #expect(throws: (any Error).self) { _ = try await fourth.value }
+            await machines.removeFirst().discard()
+            machines.append(try await third.value)
+            #expect(await engine.diskLine.isEmpty)
+            for machine in machines { await machine.discard() }
+            #expect(await engine.disksBeingMade == 0)
+        }
+    }
 }
