@@ -2,7 +2,7 @@ import Logging
 package import MagsModel
 
 /// Whoever loads a firewall of their own often flushes all there is: without our table the host would be open to the
-/// machines, and they without a way out. So it is put back, whatever was done to it, until `remove`.
+/// machines, and they without a way out. So it is put back, whatever was taken from it, until `remove`.
 extension HostNetwork {
     struct RuleGuard {
         var changes: RuleWatch
@@ -60,7 +60,7 @@ extension HostNetwork {
     /// - Returns: whether they stand.
     private func putRulesBack() async -> Bool {
         guard let whole = ruleGuard?.whole else { return true }
-        if await listedRules() == whole {
+        if let listing = await listedRules(), HostNetwork.rules(whole, stand: listing) {
             ruleGuard?.loss = nil
             return true
         }
@@ -74,6 +74,13 @@ extension HostNetwork {
             ruleGuard?.loss = error
             return false
         }
+    }
+
+    /// Whether all lines of a listing are there, in their order. What root has added to them on purpose stays.
+    static func rules(_ whole: String, stand listing: String) -> Bool {
+        var missing = whole.split(separator: "\n")[...]
+        for line in listing.split(separator: "\n") where line == missing.first { missing.removeFirst() }
+        return missing.isEmpty
     }
 
     /// The table as it was loaded, loaded anew where somebody was faster.

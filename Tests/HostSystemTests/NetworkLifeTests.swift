@@ -63,7 +63,13 @@ struct NetworkLifeTests {
         #expect(bridge == "")
     }
 
-    @Test("has its rules back whatever somebody does to them, and not once it was taken away")
+    @Test("keeps a rule that root has added, and misses one that is gone or in another place")
+    func wholeness() {
+        #expect(HostNetwork.rules("a\nb\nc", stand: "a\nnew\nb\nc\n"))
+        for listing in ["", "a\nb", "b\nc", "a\nc\nb"] { #expect(!HostNetwork.rules("a\nb\nc", stand: listing)) }
+    }
+
+    @Test("has its rules back whatever somebody takes of them, and not once it was taken away")
     func guarded() async throws {
         let lab = try await NetworkLab()
         try await lab.network.prepareGuarded()
