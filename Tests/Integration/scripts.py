@@ -146,13 +146,15 @@ def a_second_up_says_that_one_is_at_work(stage):
 
 
 @scenario
-def a_port_that_is_taken_is_named_before_and_after_the_start(stage):
+def a_port_that_is_taken_is_named_before_anything_is_built(stage):
     with Place(stage) as place, socket.socket() as holder:
         holder.bind(("127.0.0.1", place.port))
-        # Bound without listening, it looks free until the server wants it.
-        place.refused_up("The server's process \"api\" ended or failed", "in use", "It was stopped again")
-        holder.listen()
-        place.refused_up(f"port {place.port} is taken", "script/up --port N")
+        # Bound without listening, it answers nobody, and yet the server could not have it.
+        for listens in (False, True):
+            if listens:
+                holder.listen()
+            up = place.refused_up(f"cannot listen on port {place.port}", "in use", "script/up --port N")
+            assert "Mags: server in" not in up.stdout, up.stdout
 
 
 @scenario
