@@ -64,6 +64,10 @@ public enum FrameKind: UInt8, Sendable, CaseIterable {
     /// (`FieldWriter.pairs`), at most 512 KiB together, added to what the `Exec` itself holds. For an environment that
     /// does not fit into one frame.
     case environment = 15
+    /// A `Rest`: the machine is about to sleep; answered by `reply`.
+    case rest = 16
+    /// A `Wake`: the machine goes on; answered by `reply`.
+    case wake = 17
 
     // Guest to host.
     /// A `Hello`: the guest is up.

@@ -23,7 +23,7 @@ extension WireMessage {
 /// The first frame of a fresh guest.
 public struct Hello: WireMessage, Equatable {
     public static let kind = FrameKind.hello
-    public static let currentVersion: UInt32 = 2
+    public static let currentVersion: UInt32 = 3
     public var version: UInt32
     public init(version: UInt32 = Hello.currentVersion) { self.version = version }
     public func write(_ fields: inout FieldWriter) { fields.integer(version) }

@@ -6,11 +6,13 @@ struct BlankDisk: Sendable {
     let bytes: UInt64
     let content: HostSystem.FileDescriptor
 
+    static func path(in folder: String) -> String { folder + "/disk" }
+
     /// A sparse file with the file system in a machine's folder, `disk`. Blocks.
     ///
     /// - Parameter isNamed: false removes the name at once, for what must not outlive who has it open.
     func copy(in folder: String, isNamed: Bool) throws(MachineError) -> HostSystem.FileDescriptor {
-        let path = folder + (isNamed ? "/disk" : "/spare")
+        let path = isNamed ? BlankDisk.path(in: folder) : folder + "/spare"
         do {
             let file = try FileDescriptor.open(path, O_RDWR | O_CREAT | O_EXCL)
             if !isNamed { unlink(path) }

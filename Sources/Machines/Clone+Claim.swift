@@ -12,7 +12,7 @@ extension Clone {
             record: MachineRecord(
                 id: MachineID(qemu.name), pid: qemu.process.pid, startTime: qemu.process.startTime,
                 slot: qemu.slot, key: randomBytes(16), accelerator: accelerator, image: kind.image,
-                imageDigest: imageDigest, size: kind.size, diskGigabytes: diskGigabytes),
+                imageDigest: imageDigest, size: kind.size, template: template, diskGigabytes: diskGigabytes),
             received: link.received)
     }
 

@@ -14,14 +14,16 @@ final class Clone: Sendable {
     let kind: MachineKind
     let accelerator: Accelerator
     let imageDigest: String
+    /// The template's name; nil for a machine that an earlier version made.
+    let template: String?
     private let warm = Atomic(false)
 
     /// Warmed up and stopped.
     var isWarm: Bool { warm.load(ordering: .acquiring) }
 
-    private init(
+    init(
         qemu: QEMUProcess, monitor: QMPClient, link: GuestLink, kind: MachineKind, accelerator: Accelerator,
-        imageDigest: String
+        imageDigest: String, template: String?
     ) {
         self.qemu = qemu
         self.monitor = monitor
@@ -29,6 +31,7 @@ final class Clone: Sendable {
         self.kind = kind
         self.accelerator = accelerator
         self.imageDigest = imageDigest
+        self.template = template
     }
 
     /// A running clone whose guest has answered.
@@ -50,7 +53,7 @@ final class Clone: Sendable {
                 on: eventLoop, key: Resume.unclaimedKey, received: template.wirePosition)
             let clone = Clone(
                 qemu: qemu, monitor: monitor, link: link, kind: template.kind, accelerator: template.key.accelerator,
-                imageDigest: template.key.imageDigest)
+                imageDigest: template.key.imageDigest, template: template.key.name)
             // All in one write; `cont` during the load starts the machine at its end.
             try await clone.monitor([
                 .migrationCapabilities("x-ignore-shared"),
@@ -75,10 +78,18 @@ final class Clone: Sendable {
         let link = try await qemu.connectWire(on: eventLoop, key: record.key, received: received)
         let clone = Clone(
             qemu: qemu, monitor: monitor, link: link, kind: MachineKind(image: record.image, size: record.size),
-            accelerator: record.accelerator, imageDigest: record.imageDigest)
+            accelerator: record.accelerator, imageDigest: record.imageDigest, template: record.template)
         // All machines of a server may do this at the same time.
         try await clone.monitor([.queryStatus], within: .seconds(10))
+        // One that was about to sleep is stopped, or its programs are held: neither is to be seen from here.
+        let mark = SleepingMachine.markPath(in: qemu.folder)
+        let wasLying = try await blocking("Adopting a machine") { MachineFiles.exists(mark) }
+        if wasLying { try await clone.monitor([.continueRunning], within: .seconds(10)) }
         try await clone.wire { link throws(GuestLoss) in try await link.waitUntilResumed(within: .seconds(20)) }
+        if wasLying {
+            try await clone.wake()
+            await clone.forgetSaved()
+        }
         return clone
     }
 
@@ -104,7 +115,7 @@ final class Clone: Sendable {
         await qemu.discard()
     }
 
-    private func monitor(
+    func monitor(
         _ commands: [QMPCommand], within limit: TimeAmount = .seconds(30)
     ) async throws(MachineError) {
         do {
@@ -114,7 +125,7 @@ final class Clone: Sendable {
         }
     }
 
-    private func wire<T>(
+    func wire<T>(
         _ body: (GuestLink) async throws(GuestLoss) -> T
     ) async throws(MachineError) -> T {
         do {

@@ -13,7 +13,7 @@ extension Engine {
         let name = record.id.text
         let folder = configuration.machinesFolder + "/" + name
         guard machines[record.id] == nil, !slots.names.contains(name) else {
-            throw MachineError("machine_in_use", "The machine \(name) is in use already.")
+            throw .inUse(record.id)
         }
         guard record.boot == nil || record.boot == HostBoot.id else {
             throw MachineError("machine_gone", "The machine \(name) has ended with the host, which was started anew.")

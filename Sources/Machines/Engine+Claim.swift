@@ -96,7 +96,7 @@ extension Engine {
 
     private func feedMachineEnded(_ kind: MachineKind) { feed(.machineEnded(kind)) }
 
-    private func ended(_ id: MachineID) {
+    func ended(_ id: MachineID) {
         guard let machine = machines.removeValue(forKey: id) else { return }
         if machine.diskPath != nil { disksChanged() }
         feed(.machineEnded(MachineKind(image: machine.record.image, size: machine.record.size)))

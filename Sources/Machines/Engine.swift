@@ -24,6 +24,8 @@ package actor Engine {
     var claims: [PoolState.ClaimNumber: CheckedContinuation<HandedClone, any Error>] = [:]
     var lastClaim = 0
     var machines: [MachineID: Machine] = [:]
+    /// Machines that fall asleep or wake just now.
+    var inTransition: Set<MachineID> = []
     /// What goes on in the background; `shutDown` waits for all of it.
     var tasks: [Int: Task<Void, Never>] = [:]
     var lastTask = 0

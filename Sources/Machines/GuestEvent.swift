@@ -4,9 +4,9 @@ package import GuestWire
 package enum GuestEvent: Sendable, Equatable {
     /// `position` is the count of the guest's bytes with this frame: where `adopt` goes on once it is processed.
     case frame(Frame, position: UInt64)
-    /// That was all for now. Once the handler has returned from this the guest may forget what came before: what it meant
-    /// has to be kept by then.
-    case caughtUp
+    /// That was all for now, up to this position, replies to requests of the machine's own included. Once the handler has
+    /// returned from this the guest may forget what came before: what it meant, and the position, have to be kept by then.
+    case caughtUp(position: UInt64)
     /// Nothing follows: the machine is of no more use and has to be discarded.
     case lost(GuestLoss)
 }

@@ -18,6 +18,12 @@ final class GuestHandler: ChannelInboundHandler {
         case ended(GuestLoss)
     }
 
+    private struct Held {
+        var frame: Frame
+        /// Somebody has had it, but it has its place in the order.
+        var isAnswer: Bool
+    }
+
     private var stage: Stage
     private var decoder = FrameDecoder(acceptsFromGuest: true)
     private let resumed: EventLoopPromise<Void>
@@ -29,7 +35,12 @@ final class GuestHandler: ChannelInboundHandler {
     private var unsent = 0
     private var sink: (@Sendable (GuestEvent) -> Void)?
     private var waiter: EventLoopPromise<Frame>?
-    private var held: [Frame] = []
+    /// Those who wait for the reply to a request of their own, however many frames come before it.
+    private var answers: [UInt32: EventLoopPromise<Reply>] = [:]
+    private var late: Set<UInt32> = []
+    private var isMute = false
+    private var lastRequest: UInt32 = 1 << 16
+    private var held: [Held] = []
     private var heldBytes = 0
     private var context: ChannelHandlerContext?
 
@@ -82,7 +93,7 @@ final class GuestHandler: ChannelInboundHandler {
         let frames = held
         held = []
         heldBytes = 0
-        for frame in frames { deliver(frame) }
+        for one in frames { deliver(one.frame, isAnswer: one.isAnswer) }
         if case .ended(let loss) = stage {
             self.sink = nil
             return sink(.lost(loss))
@@ -93,16 +104,33 @@ final class GuestHandler: ChannelInboundHandler {
 
     /// The next frame goes to `promise`. One at a time, and only before `attach`.
     func expect(_ promise: EventLoopPromise<Frame>, within limit: TimeAmount) {
-        if !held.isEmpty {
-            let frame = held.removeFirst()
-            heldBytes -= frame.wireSize
-            count(frame)
-            return promise.succeed(frame)
+        while !held.isEmpty {
+            let first = held.removeFirst()
+            heldBytes -= first.frame.wireSize
+            count(first.frame)
+            if !first.isAnswer { return promise.succeed(first.frame) }
         }
         if case .ended(let loss) = stage { return promise.fail(loss) }
         waiter = promise
         let deadline = promise.futureResult.eventLoop.assumeIsolated().scheduleTask(in: limit) { self.end(.silent) }
         promise.futureResult.assumeIsolated().whenComplete { _ in deadline.cancel() }
+    }
+
+    /// Sends a request; the reply goes to `promise`, before or after `attach`.
+    func request(
+        _ make: (_ request: UInt32) -> Frame, _ promise: EventLoopPromise<Reply>, within limit: TimeAmount
+    ) {
+        if case .ended(let loss) = stage { return promise.fail(loss) }
+        lastRequest += 1
+        let number = lastRequest
+        answers[number] = promise
+        let deadline = promise.futureResult.eventLoop.assumeIsolated().scheduleTask(in: limit) {
+            self.answers.removeValue(forKey: number)?.fail(GuestLoss.silent)
+            // The guest may only be slow: its reply is of no more use then, but no offence.
+            self.late.insert(number)
+        }
+        promise.futureResult.assumeIsolated().whenComplete { _ in deadline.cancel() }
+        send([make(number)])
     }
 
     func send(_ frames: [Frame]) {
@@ -121,10 +149,23 @@ final class GuestHandler: ChannelInboundHandler {
         let waiter = waiter
         self.waiter = nil
         waiter?.fail(loss)
+        let answers = answers
+        self.answers = [:]
+        for promise in answers.values { promise.fail(loss) }
+        if !isMute { tellLoss(loss) }
+        context?.close(promise: nil)
+    }
+
+    private func tellLoss(_ loss: GuestLoss) {
         // Who discards a machine need not be told.
         if loss != .discarded { sink?(.lost(loss)) }
         sink = nil
-        context?.close(promise: nil)
+    }
+
+    /// While it is mute the end of the connection is told to nobody; it is afterwards.
+    func setMute(_ isMute: Bool) {
+        self.isMute = isMute
+        if !isMute, case .ended(let loss) = stage { tellLoss(loss) }
     }
 
     func write(_ bytes: [UInt8]) {
@@ -136,28 +177,40 @@ final class GuestHandler: ChannelInboundHandler {
     }
 
     private func take(_ frame: Frame) {
-        if let waiter {
+        let isAnswer = answer(with: frame)
+        if let waiter, !isAnswer {
             self.waiter = nil
             count(frame)
             waiter.succeed(frame)
         } else if sink != nil {
-            deliver(frame)
+            deliver(frame, isAnswer: isAnswer)
         } else {
-            held.append(frame)
+            held.append(Held(frame: frame, isAnswer: isAnswer))
             heldBytes += frame.wireSize
             pauseOrRead()
         }
     }
 
-    private func deliver(_ frame: Frame) {
+    private func answer(with frame: Frame) -> Bool {
+        guard frame.kind == .reply, frame.stream == 0, !(answers.isEmpty && late.isEmpty),
+            let reply = try? Reply(frame)
+        else { return false }
+        if let promise = answers.removeValue(forKey: reply.request) {
+            promise.succeed(reply)
+            return true
+        }
+        return late.remove(reply.request) != nil
+    }
+
+    private func deliver(_ frame: Frame, isAnswer: Bool) {
         let position = received.value + UInt64(frame.wireSize)
-        sink?(.frame(frame, position: position))
+        if !isAnswer { sink?(.frame(frame, position: position)) }
         count(frame)
     }
 
     private func catchUp() {
         guard let sink, received.value > kept else { return }
-        sink(.caughtUp)
+        sink(.caughtUp(position: received.value))
         kept = received.value
         acknowledge()
     }

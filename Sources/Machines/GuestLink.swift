@@ -88,6 +88,19 @@ final class GuestLink: Sendable {
         handler.value.expect(promise, within: limit)
     }
 
+    /// Sends a request of its own number and waits for the reply, before or after `attach`.
+    func request(
+        within limit: TimeAmount, _ make: @escaping @Sendable (_ request: UInt32) -> Frame
+    ) async throws(GuestLoss) -> Reply {
+        let promise = eventLoop.makePromise(of: Reply.self)
+        eventLoop.execute { self.handler.value.request(make, promise, within: limit) }
+        do {
+            return try await promise.futureResult.get()
+        } catch {
+            throw error as? GuestLoss ?? .ended
+        }
+    }
+
     static func value(_ promise: EventLoopPromise<Frame>) async throws(GuestLoss) -> Frame {
         do {
             return try await promise.futureResult.get()
@@ -99,6 +112,8 @@ final class GuestLink: Sendable {
     func attach(_ sink: @escaping @Sendable (GuestEvent) -> Void) { onLoop { $0.attach(sink) } }
 
     func send(_ frames: [Frame]) { onLoop { $0.send(frames) } }
+
+    func setMute(_ isMute: Bool) { onLoop { $0.setMute(isMute) } }
 
     func end(_ loss: GuestLoss) { onLoop { $0.end(loss) } }
 

@@ -7,7 +7,7 @@ import QMP
 /// A claimed machine. It lives until `discard`, also when this process ends: another one adopts it by its record.
 package final class Machine: Sendable {
     package let record: MachineRecord
-    private let clone: Clone
+    let clone: Clone
     private let onDiscard: @Sendable (MachineID) async -> Void
 
     init(record: MachineRecord, clone: Clone, onDiscard: @escaping @Sendable (MachineID) async -> Void) {
@@ -18,7 +18,7 @@ package final class Machine: Sendable {
 
     package var id: MachineID { record.id }
     /// Nil for a machine on a layer that is thrown away.
-    var diskPath: String? { record.diskGigabytes == nil ? nil : clone.qemu.folder + "/disk" }
+    var diskPath: String? { record.diskGigabytes == nil ? nil : BlankDisk.path(in: clone.qemu.folder) }
     package var accelerator: Accelerator { record.accelerator }
     package var imageDescription: String { record.imageDescription }
     package var candidate: MachineCandidate { MachineCandidate(record: record, received: received) }

@@ -1,4 +1,5 @@
 package import HostSystem
+import MagsModel
 import QMP
 
 /// Why there is no machine. `code` is a stable word, `message` says what happened and why, `hint` what to do next.
@@ -27,6 +28,10 @@ package struct MachineError: Error, Equatable, Sendable, CustomStringConvertible
     }
 
     package var description: String { hint.map { "\(message) \($0)" } ?? message }
+
+    static func inUse(_ id: MachineID) -> MachineError {
+        MachineError("machine_in_use", "The machine \(id.text) is in use already.")
+    }
 
     static let cancelled = MachineError("cancelled", "Nobody waits for this machine any more.")
     static let shuttingDown = MachineError(

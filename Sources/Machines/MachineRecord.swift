@@ -16,6 +16,8 @@ package struct MachineRecord: Sendable, Codable, Equatable {
     package var image: String
     package var imageDigest: String
     package var size: MachineSize
+    /// The name of the template that it is a clone of; nil in what an earlier version wrote.
+    package var template: String?
     /// The machine's own disk, `disk` in its folder; nil when it has none.
     package var diskGigabytes: Int?
 

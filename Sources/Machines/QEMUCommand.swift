@@ -20,8 +20,8 @@ struct QEMUCommand {
         /// Boots: memory is shared with the descriptor, the upper disk is written to.
         case boot(kernel: FileDescriptor, initramfs: FileDescriptor, parameters: String)
         /// Waits for `migrate-incoming` from `state`, then for `cont`: memory is private, the upper disk is the
-        /// read-only bottom of `layer`.
-        case restore(state: FileDescriptor, layer: FileDescriptor)
+        /// read-only bottom of `layer`. `isWake`: the state is that of a machine that slept, not a template's.
+        case restore(state: FileDescriptor, layer: FileDescriptor, isWake: Bool)
     }
 
     /// Names the process for people and for the reaper.
@@ -52,7 +52,7 @@ struct QEMUCommand {
         case .boot(let kernel, let initramfs, _):
             all[.kernel] = kernel
             all[.initramfs] = initramfs
-        case .restore(let state, let layer):
+        case .restore(let state, let layer, _):
             all[.state] = state
             all[.layer] = layer
         }
@@ -144,6 +144,17 @@ struct QEMUCommand {
         ]
     }
 
+    /// Saves all but the memory into a descriptor that goes with the first of these. The machine is stopped and stays as
+    /// it is, so that it can go on when the rest fails.
+    static var saveDevices: [QMPCommand] {
+        let set: Int64 = 101
+        return [
+            QMPCommand("add-fd", ["fdset-id": .integer(set)]),
+            QMPCommand("xen-save-devices-state", ["filename": .text("/dev/fdset/\(set)"), "live": false]),
+            QMPCommand("remove-fd", ["fdset-id": .integer(set)]),
+        ]
+    }
+
     private var network: [String] {
         guard tap != nil else { return [] }
         return [
@@ -156,7 +167,13 @@ struct QEMUCommand {
         switch start {
         case .boot(_, _, let parameters):
             ["-kernel", path(.kernel), "-initrd", path(.initramfs), "-append", parameters]
-        case .restore: ["-S", "-incoming", "defer"]
+        case .restore(_, _, isWake: false): ["-S", "-incoming", "defer"]
+        case .restore(_, _, isWake: true):
+            // What is saved of the devices alone has neither a configuration nor a description.
+            [
+                "-S", "-incoming", "defer", "-global", "migration.send-configuration=off", "-machine",
+                "suppress-vmdesc=on",
+            ]
         }
     }
 

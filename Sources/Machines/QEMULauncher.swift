@@ -16,6 +16,8 @@ struct QEMULauncher: Sendable {
         enum Start: Sendable {
             case boot(kernel: FileDescriptor, initramfs: FileDescriptor, parameters: String)
             case restore(state: FileDescriptor)
+            /// In the folder of a machine that slept, under its name.
+            case wake(SleepingMachine, state: FileDescriptor)
         }
         var accelerator: Accelerator
         var size: MachineSize
@@ -30,7 +32,7 @@ struct QEMULauncher: Sendable {
     static func processName(_ name: String, of instance: Instance) -> String { "mags-\(instance.name)-\(name)" }
 
     func launch(_ order: Order) async throws(MachineError) -> QEMUProcess {
-        let name = MachineID.random().text
+        let name = order.start.sleeping?.record.id.text ?? MachineID.random().text
         let slot = try slots.take(for: name)
         let folder = configuration.machinesFolder + "/" + name
         do {
@@ -41,7 +43,10 @@ struct QEMULauncher: Sendable {
                 try start(order, name: name, folder: folder, slot: slot, spare: spare, network: network)
             }
         } catch {
-            try? await blocking("Removing a machine") { MachineFiles.remove(folder) }
+            // A machine that did not wake sleeps on.
+            if order.start.sleeping == nil {
+                try? await blocking("Removing a machine") { MachineFiles.remove(folder) }
+            }
             slots.release(slot)
             throw MachineError("Starting QEMU", error)
         }
@@ -67,7 +72,7 @@ struct QEMULauncher: Sendable {
             size: order.size, start: try start(order.start, in: folder),
             monitor: try UnixListener.make(at: QEMUProcess.monitorPath(in: folder)),
             wire: try UnixListener.make(at: QEMUProcess.wirePath(in: folder)), memory: order.memory, root: order.root,
-            upper: order.upper, spare: try spare.copy(in: folder, isNamed: false), tap: network?.tap,
+            upper: order.upper, spare: try spareDisk(order.start, spare, in: folder), tap: network?.tap,
             errors: complaints.descriptor)
         let cgroup =
             configuration.isPrivileged
@@ -103,7 +108,25 @@ struct QEMULauncher: Sendable {
         switch start {
         case .boot(let kernel, let initramfs, let parameters):
             .boot(kernel: kernel, initramfs: initramfs, parameters: parameters)
-        case .restore(let state): .restore(state: state, layer: try ThrowawayLayer.make(in: folder))
+        case .restore(let state):
+            .restore(state: state, layer: try ThrowawayLayer.make(in: folder), isWake: false)
+        case .wake(_, let state):
+            .restore(state: state, layer: try open(ThrowawayLayer.path(in: folder)), isWake: true)
+        }
+    }
+
+    private func spareDisk(
+        _ start: Order.Start, _ spare: BlankDisk, in folder: String
+    ) throws(MachineError) -> FileDescriptor {
+        guard start.sleeping?.record.diskGigabytes != nil else { return try spare.copy(in: folder, isNamed: false) }
+        return try open(BlankDisk.path(in: folder))
+    }
+
+    private func open(_ path: String) throws(MachineError) -> FileDescriptor {
+        do {
+            return try FileDescriptor.open(path, O_RDWR)
+        } catch {
+            throw MachineError(error)
         }
     }
 
@@ -112,5 +135,12 @@ struct QEMULauncher: Sendable {
         var status = stat()
         guard accelerator == .kvm, stat("/dev/kvm", &status) == 0 else { return nil }
         return status.st_gid
+    }
+}
+
+extension QEMULauncher.Order.Start {
+    /// The machine that is to go on.
+    var sleeping: SleepingMachine? {
+        if case .wake(let sleeping, _) = self { sleeping } else { nil }
     }
 }

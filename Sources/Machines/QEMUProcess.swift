@@ -73,23 +73,31 @@ final class QEMUProcess: Sendable {
     }
 
     /// Ends the process and removes everything of it. May be called again; each caller returns when all is gone.
-    func discard() async {
+    func discard() async { await end(keepsFolder: false) }
+
+    /// The same for a machine that may sleep in its folder. The first caller says whether that stays.
+    func end(keepsFolder: Bool) async {
         let task = discarding.withLock { running in
-            let task = running ?? Task { await self.remove() }
+            let task = running ?? Task { await self.remove(keepsFolder: keepsFolder) }
             running = task
             return task
         }
         await task.value
     }
 
-    private func remove() async {
+    private func remove(keepsFolder: Bool) async {
         process.signal(SIGKILL)
         _ = await process.waitForExit()
         let cgroup = cgroup
         let folder = folder
         try? await blocking("Removing a machine") {
             cgroup?.remove()
-            MachineFiles.remove(folder)
+            // The note says whose slot it is; the sockets end with the process.
+            let gone =
+                keepsFolder
+                ? [FolderNote.path(in: folder), QEMUProcess.monitorPath(in: folder), QEMUProcess.wirePath(in: folder)]
+                : [folder]
+            for path in gone { MachineFiles.remove(path) }
         }
         // With it the namespace, its tap and its cable go: only then the slot is free.
         if let namespace, namespace.rawValue >= 0 { close(namespace.take()) }

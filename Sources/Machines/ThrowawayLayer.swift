@@ -8,16 +8,17 @@ enum ThrowawayLayer {
     private static let clusterBits: UInt32 = 16
     private static let clusterBytes = 1 << 16
 
-    /// - Returns: the open file; its name is gone already, so nothing has to remove it.
+    /// In a machine's folder, `layer`: a machine that sleeps finds it there again.
+    static func path(in folder: String) -> String { folder + "/layer" }
+
     static func make(in folder: String) throws(MachineError) -> FileDescriptor {
-        let path = folder + "/layer"
+        let path = path(in: folder)
         let file: FileDescriptor
         do {
             file = try FileDescriptor.open(path, O_RDWR | O_CREAT | O_EXCL)
         } catch {
             throw MachineError(error)
         }
-        unlink(path)
         let bytes = emptyImage()
         guard pwrite(file.rawValue, bytes, bytes.count, 0) == bytes.count,
             ftruncate(file.rawValue, off_t(4 * clusterBytes)) == 0

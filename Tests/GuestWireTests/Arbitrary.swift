@@ -49,7 +49,8 @@ enum Sample {
             Exit(code: nil, signal: 9, stdoutCount: .max, stderrCount: 0).frame(stream: 1),
             Credit(stdout: .max, stderr: 1).frame(stream: 1),
             ExecFailure(errno: 2, step: "start its program").frame(stream: 1),
-            Reply(request: .max, errno: 22, text: "ä").frame(),
+            Reply(request: .max, errno: 22, text: "ä").frame(), Rest(request: 1).frame(),
+            Wake(request: .max, seed: [UInt8](repeating: 9, count: 64), time: 1).frame(),
         ]
     }
 
@@ -57,6 +58,8 @@ enum Sample {
     static func read(_ frame: Frame) throws(WireError) {
         switch frame.kind {
         case .exec: _ = try Exec(frame)
+        case .rest: _ = try Rest(frame)
+        case .wake: _ = try Wake(frame)
         case .credit: _ = try Credit(frame)
         case .claim: _ = try Claim(frame)
         case .file: _ = try FilePiece(frame)

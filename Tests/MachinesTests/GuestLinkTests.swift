@@ -209,7 +209,7 @@ struct GuestLinkTests {
             try await link.waitUntilResumed(within: .seconds(60))
             _ = try await link.ask([], within: .seconds(60))
             let told = Mutex<[GuestEvent]>([])
-            link.attach { event in if event != .caughtUp { told.withLock { $0.append(event) } } }
+            link.attach { event in if !event.isCaughtUp { told.withLock { $0.append(event) } } }
             link.end(.discarded)
             try await link.closed.get()
             #expect(told.withLock { $0 } == [])
@@ -218,7 +218,7 @@ struct GuestLinkTests {
 
     private func collect(_ link: GuestLink, count: Int) async throws -> [(frame: Frame, position: UInt64)] {
         let (events, tell) = AsyncStream.makeStream(of: GuestEvent.self)
-        link.attach { if $0 != .caughtUp { tell.yield($0) } }
+        link.attach { if !$0.isCaughtUp { tell.yield($0) } }
         var seen: [(frame: Frame, position: UInt64)] = []
         for await event in events {
             guard case .frame(let frame, let position) = event else { throw GuestLoss.ended }
@@ -233,9 +233,13 @@ struct GuestLinkTests {
     private func untilLost(_ link: GuestLink) async -> [GuestEvent] {
         let (events, tell) = AsyncStream.makeStream(of: GuestEvent.self)
         link.attach {
-            if $0 != .caughtUp { tell.yield($0) }
+            if !$0.isCaughtUp { tell.yield($0) }
             if case .lost = $0 { tell.finish() }
         }
         return await events.reduce(into: []) { $0.append($1) }
     }
+}
+
+extension GuestEvent {
+    fileprivate var isCaughtUp: Bool { if case .caughtUp = self { true } else { false } }
 }

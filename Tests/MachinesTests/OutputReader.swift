@@ -11,7 +11,7 @@ final class OutputReader: Sendable {
     var progress: (output: [UInt8], received: UInt64) { state.withLock { $0 } }
 
     func take(_ event: GuestEvent) {
-        if case .caughtUp = event { return }
+        if case .caughtUp(let position) = event { return state.withLock { $0.received = position } }
         guard case .frame(let frame, let position) = event else { return counts.continuation.finish() }
         let count = state.withLock { state in
             state.received = position

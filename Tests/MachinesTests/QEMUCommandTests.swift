@@ -13,7 +13,7 @@ struct QEMUCommandTests {
         return QEMUCommand(
             name: "mags-test", accelerator: accelerator, size: .standard,
             start: restores
-                ? .restore(state: file, layer: file)
+                ? .restore(state: file, layer: file, isWake: false)
                 : .boot(
                     kernel: file, initramfs: file,
                     parameters: KernelParameters.text(accelerator: accelerator, tscKilohertz: 2_500_000)),

@@ -34,6 +34,25 @@ final class Group {
         }
     }
 
+    /// Stops everything of the user's where it stands. What is in the middle of a system call that does not end stops at
+    /// its end: it runs nothing of its own meanwhile.
+    static func hold() throws(Failure) {
+        try freeze(true)
+        for _ in 0..<1000 {
+            let events = Descriptors.readStart("\(parent)/cgroup.events")
+            if events.split(separator: UInt8(ascii: "\n")).contains(where: { $0.elementsEqual("frozen 1".utf8) }) {
+                return
+            }
+            guest_doze()
+        }
+    }
+
+    static func release() throws(Failure) { try freeze(false) }
+
+    private static func freeze(_ isHeld: Bool) throws(Failure) {
+        try Descriptors.writeFile("\(parent)/cgroup.freeze", Array((isHeld ? "1" : "0").utf8), mode: 0, flags: 0)
+    }
+
     /// A signal for every process in it. Returns false when none is left.
     func signal(_ number: Int32) -> Bool {
         if number == SIGKILL { try? Descriptors.writeFile("\(path)/cgroup.kill", "1") }

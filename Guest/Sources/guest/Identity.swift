@@ -8,13 +8,13 @@ final class Identity {
     private static let machineFiles = ["/etc/machine-id", "/var/lib/dbus/machine-id"]
     private static let unclaimed = String(repeating: "0", count: 32)
 
-    private let randomness: OpenFile
+    private let randomness: Randomness
     private let machineIDs: [OpenFile]
     private let bootID: OpenFile
 
     /// In the template: the default name, and a file in the place of the kernel's boot id, which is made at its first
     /// reading and would then be the same in every clone.
-    init() throws(Failure) {
+    init(_ randomness: Randomness) throws(Failure) {
         let bootFile = Root.runtime + "/boot_id"
         try Identity.name(Identity.defaultHostName)
         // With as many bytes as later, so that a claim writes over them in place.
@@ -22,7 +22,7 @@ final class Identity {
         try Descriptors.writeFile(bootFile, "00000000-0000-4000-8000-000000000000\n", mode: 0o444)
         try Descriptors.check(
             mount(bootFile, "/proc/sys/kernel/random/boot_id", nil, guest_bind, nil), "hide the kernel's boot id")
-        randomness = try OpenFile("/dev/urandom", O_RDWR)
+        self.randomness = randomness
         bootID = try OpenFile(bootFile, O_WRONLY)
         var files: [OpenFile] = []
         for path in Identity.machineFiles where access(path, F_OK) == 0 { files.append(try OpenFile(path, O_WRONLY)) }
@@ -31,7 +31,7 @@ final class Identity {
 
     /// - Parameter moveToDisk: for a claim with a disk: changes the root, after randomness and clock are right.
     func take(_ claim: Claim, moveToDisk: () throws(Failure) -> Void) throws(Failure) {
-        try reseed(claim.seed)
+        try randomness.reseed(claim.seed)
         try Descriptors.checkError(guest_set_clock(claim.time), "set the clock")
         guard Identity.isHostName(claim.hostName) else { throw Failure(step: "set the host name", errno: EINVAL) }
         guard claim.machineID.utf8.count == 32, claim.machineID.utf8.allSatisfy(Identity.isHexadecimal) else {
@@ -64,13 +64,6 @@ final class Identity {
 
     /// What a claim does in the root on a disk.
     static func rehearseSettling() throws(Failure) { try settle(hostName: defaultHostName, machineID: unclaimed) }
-
-    func reseed(_ seed: [UInt8]) throws(Failure) {
-        let errno = seed.withUnsafeBufferPointer {
-            guest_reseed(randomness.descriptor, $0.baseAddress, Int32($0.count))
-        }
-        try Descriptors.checkError(errno, "reseed the kernel's randomness")
-    }
 
     /// In a root that is not the template's.
     private static func settle(hostName: String, machineID: String) throws(Failure) {

@@ -13,6 +13,7 @@ final class Machine {
     private let link: HostLink
     private var stage = Stage.booted
     private var root: Root?
+    private var randomness: Randomness?
     /// Until the machine is claimed: it holds files of the root open.
     private var identity: Identity?
 
@@ -37,6 +38,8 @@ final class Machine {
         case .powerOff: guest_power_off()
         case .prepare: prepare(try Prepare(frame))
         case .claim: claim(try Claim(frame))
+        case .rest: rest(try Rest(frame))
+        case .wake: wake(try Wake(frame))
         case .file: receive(try FilePiece(frame))
         case .exec:
             if mayRun(frame.stream) {
@@ -54,7 +57,9 @@ final class Machine {
             answer(request.request) { () throws(Failure) in
                 self.root = try Root.assemble()
                 try Network.setUp()
-                self.identity = try Identity()
+                let randomness = try Randomness()
+                self.identity = try Identity(randomness)
+                self.randomness = randomness
                 try execs.prepareGroups()
             } then: { finish in
                 self.stage = .assembled
@@ -62,7 +67,7 @@ final class Machine {
             }
         case (.warmUp, .assembled):
             answer(request.request) { () throws(Failure) in
-                try self.identity?.reseed(request.seed)
+                try self.randomness?.reseed(request.seed)
                 try self.identity?.rehearse(seed: request.seed)
                 try self.root?.rehearseMove(Identity.rehearseSettling)
             } then: { finish in
@@ -107,6 +112,32 @@ final class Machine {
             stage = .refused(text)
             link.send(Claimed(nonce: claim.nonce, failure: text).frame())
         }
+    }
+
+    private func rest(_ rest: Rest) {
+        answer(rest.request) { () throws(Failure) in
+            try self.checkClaimed()
+            try Group.hold()
+            // What does not end in time ends later; it is in the memory that is saved.
+            guest_sync_within(200)
+        } then: {
+            $0()
+        }
+    }
+
+    private func wake(_ wake: Wake) {
+        answer(wake.request) { () throws(Failure) in
+            try self.checkClaimed()
+            try self.randomness?.reseed(wake.seed)
+            try Descriptors.checkError(guest_set_clock(wake.time), "set the clock")
+            try Group.release()
+        } then: {
+            $0()
+        }
+    }
+
+    private func checkClaimed() throws(Failure) {
+        guard case .claimed = stage else { throw Failure(step: "the machine is not claimed", errno: EPERM) }
     }
 
     private func receive(_ piece: FilePiece) {

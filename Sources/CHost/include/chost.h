@@ -126,3 +126,17 @@ void chost_kvm_probe(struct chost_kvm_verdict *verdict);
 
 /// Ticks of the time stamp counter in a second, in kHz, or 0 where there is none. Takes about 30 ms.
 uint64_t chost_tsc_kilohertz(void);
+
+/// A piece of a process's memory, by its addresses there.
+struct chost_run {
+    uint64_t start;
+    uint64_t length;
+};
+
+/// The pages of a private mapping that are no longer those of the file below it, from `*next` to `end`, as runs in order;
+/// `*next` is then where to go on. `pagemap` is /proc/PID/pagemap, open. Their count, or -1 with errno.
+int chost_changed_pages(int pagemap, uint64_t *next, uint64_t end, struct chost_run *runs, int capacity);
+/// Copies runs of another process's memory, one behind the other, from there or to there. The count of bytes, or -1 with
+/// errno. The process should stand still.
+int64_t chost_read_memory(pid_t process, const struct chost_run *runs, int count, void *bytes);
+int64_t chost_write_memory(pid_t process, const struct chost_run *runs, int count, const void *bytes);

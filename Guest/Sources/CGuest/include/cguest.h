@@ -74,6 +74,8 @@ int guest_find_port(const char *name, char *path, int capacity);
 /* Removes a folder with all in it, or a file. */
 void guest_remove_tree(const char *path);
 void guest_power_off(void);
+/* Writes to the disks what is to be written, and waits for it at most so long. */
+void guest_sync_within(int milliseconds);
 /* Makes the working directory, a mount, the root of every process that has the present root, and puts the present root
    over it. 0 or -1. */
 int guest_pivot_root(void);
