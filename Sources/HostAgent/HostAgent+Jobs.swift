@@ -18,6 +18,7 @@ extension HostAgent {
             return connections.report(.ended(job.id, journal.outcome ?? HostAgent.forgotten, journal.running))
         }
         do {
+            if let owner = job.inside { return try start(job, inside: owner) }
             let run = try makeRun(job.id)
             jobs[job.id] = run
             run.setClaim(Task { await self.place(job, run) })
@@ -28,9 +29,29 @@ extension HostAgent {
         }
     }
 
-    func makeRun(_ id: JobID, life: JobLife = JobLife(), journal: JobJournal? = nil) throws -> JobRun {
+    /// Beside the script of a job that runs here.
+    private func start(_ job: JobAssignment, inside owner: JobID) throws {
+        do {
+            guard let living = jobs[owner]?.living else { throw LivingMachine.gone }
+            let stream = try living.open()
+            let run = try makeRun(job.id, stream: stream)
+            try run.begin(living.machine.candidate, timeoutSeconds: job.timeoutSeconds, inside: owner)
+            jobs[job.id] = run
+            if run.enter(living, isResumed: false) {
+                living.machine.send(ScriptFrames.make(job, stream: stream))
+            }
+        } catch let problem as Problem {
+            files.remove(job.id)
+            let outcome = JobOutcome(cause: .failed, code: problem.code, message: problem.description)
+            connections.report(.ended(job.id, outcome, nil))
+        }
+    }
+
+    func makeRun(
+        _ id: JobID, stream: UInt16 = LivingMachine.owner, life: JobLife = JobLife(), journal: JobJournal? = nil
+    ) throws -> JobRun {
         try JobRun(
-            id: id, files: files, life: life, journal: journal, scheduler: clock, logger: logger,
+            id: id, stream: stream, files: files, life: life, journal: journal, scheduler: clock, logger: logger,
             report: connections.report)
     }
 

@@ -16,8 +16,16 @@ extension HostAgent {
             }
         }
         removeForgotten()
+        let beside = Dictionary(grouping: running.filter { $0.1.inside != nil }) { $0.1.inside }
+        let owners = running.filter { $0.1.inside == nil }
+        for (run, journal) in running where !owners.contains(where: { $0.1.id == journal.inside ?? journal.id }) {
+            run.lost(LivingMachine.ownerEnded)
+        }
         return await withTaskGroup(of: MachineID?.self) { group in
-            for (run, journal) in running { group.addTask { await self.adopt(run, journal) } }
+            for (run, journal) in owners {
+                let runs = beside[run.id, default: []].map(\.0)
+                group.addTask { await self.adopt(run, journal, beside: runs) }
+            }
             var inUse: Set<MachineID> = []
             for await case let id? in group { inUse.insert(id) }
             return inUse
@@ -43,18 +51,21 @@ extension HostAgent {
             jobs[id] = try makeRun(id, life: JobLife(ended: outcome), journal: journal)
             return nil
         }
-        jobs[id] = try makeRun(id, life: JobLife(resumed: journal.pendingCause), journal: journal)
+        jobs[id] = try makeRun(
+            id, stream: journal.stream ?? LivingMachine.owner, life: JobLife(resumed: journal.pendingCause),
+            journal: journal)
         return journal
     }
 
-    private nonisolated func adopt(_ run: JobRun, _ journal: JobJournal) async -> MachineID? {
+    private nonisolated func adopt(_ run: JobRun, _ journal: JobJournal, beside runs: [JobRun]) async -> MachineID? {
         do {
-            let received = max(run.output.progress.received, journal.received ?? 0)
+            let own = max(run.output.progress.received, journal.received ?? 0)
+            let received = try WirePosition.read(in: files.path(run.id)) ?? own
             let machine = try await engine.adopt(journal.machine, received: received)
-            run.attach(machine, isResumed: true)
+            run.attach(machine, isResumed: true, beside: runs)
             return machine.id
         } catch {
-            run.lost("it ended while the host agent was away (\(error.message))")
+            for run in [run] + runs { run.lost("it ended while the host agent was away (\(JobRun.reason(error)))") }
             return nil
         }
     }

@@ -8,6 +8,10 @@ import NodeWire
 package struct JobJournal: Codable, Sendable {
     package var id: JobID
     package var machine: MachineRecord
+    /// The job in whose machine this script runs; nil for one that has the machine itself.
+    package var inside: JobID?
+    /// The guest's name for the script; nil in journals of versions that knew one only.
+    package var stream: UInt16?
     /// The count of the guest's bytes before it got the script; nil in journals of versions without it.
     package var received: UInt64?
     /// Microseconds since 1970 at which the script was sent, and at which its time is up.

@@ -5,10 +5,8 @@ package import MagsModel
 import NodeWire
 import Synchronization
 
-/// One job on this node from its assignment to its settled end.
-///
-/// Frames of the guest are handled where they arrive, on the machine's event loop, and what they mean is on disk before
-/// the handler returns, since returning lets the guest forget them.
+/// One script on this node from its assignment to its settled end: a job's own in the machine that was claimed for it, or
+/// one that runs beside it there.
 package final class JobRun: Sendable {
     package let id: JobID
     package let output: JobOutput
@@ -20,7 +18,7 @@ package final class JobRun: Sendable {
     private struct State {
         var life: JobLife
         var journal: JobJournal?
-        var machine: Machine?
+        var living: LivingMachine?
         var claim: Task<Void, Never>?
         var deadline: JobClock.Timer?
         var grace: JobClock.Timer?
@@ -35,13 +33,16 @@ package final class JobRun: Sendable {
 
     private let state: Mutex<State>
 
-    package static let stream: UInt16 = 1
+    /// By which the guest knows the script.
+    let stream: UInt16
 
     init(
-        id: JobID, files: JobFiles, life: JobLife = JobLife(), journal: JobJournal? = nil, scheduler: JobClock,
+        id: JobID, stream: UInt16 = LivingMachine.owner, files: JobFiles, life: JobLife = JobLife(),
+        journal: JobJournal? = nil, scheduler: JobClock,
         logger: Logger, report: @escaping @Sendable (Report) -> Void
     ) throws {
         self.id = id
+        self.stream = stream
         self.files = files
         self.scheduler = scheduler
         self.report = report
@@ -56,6 +57,9 @@ package final class JobRun: Sendable {
     }
 
     var lifeState: JobLife.State { state.withLock { $0.life.state } }
+
+    /// The machine that the script is in; nil before it has one and after its end.
+    var living: LivingMachine? { state.withLock { $0.living } }
 
     /// What the node says of the job to a control plane that asks.
     var currentReport: Report {
@@ -79,11 +83,11 @@ package final class JobRun: Sendable {
 
     /// The machine is about to get the script: after this the job is never given to another one.
     /// - Throws: when the job has ended meanwhile, or the journal cannot be written; the script must not be sent then.
-    func begin(_ candidate: MachineCandidate, timeoutSeconds: Int) throws {
+    func begin(_ candidate: MachineCandidate, timeoutSeconds: Int, inside: JobID? = nil) throws {
         let now = Int64(scheduler.now())
         let journal = JobJournal(
-            id: id, machine: candidate.record, received: candidate.received, startedAt: now,
-            deadline: now + Int64(timeoutSeconds) * 1_000_000)
+            id: id, machine: candidate.record, inside: inside, stream: stream, received: candidate.received,
+            startedAt: now, deadline: now + Int64(timeoutSeconds) * 1_000_000)
         passed("clone")
         // Under the lock, so that a job is not stopped in between.
         try state.withLock { state in
@@ -95,22 +99,41 @@ package final class JobRun: Sendable {
         passed("journal")
     }
 
-    /// The machine is ours: from now on its frames are the job's.
-    func attach(_ machine: Machine, isResumed: Bool) {
+    /// The machine is ours: from now on its frames are the job's, and theirs whose scripts run `beside` it since before.
+    func attach(_ machine: Machine, isResumed: Bool, beside runs: [JobRun] = []) {
+        let living = LivingMachine(machine, folder: files.path(id), scheduler: scheduler, logger: logger)
+        enter(living, isResumed: isResumed)
+        for run in runs { run.enter(living, isResumed: true) }
+        living.listen()
+    }
+
+    /// The script runs in this machine, or is about to.
+    /// - Returns: false when the script's job has ended instead: it must not be sent then.
+    @discardableResult
+    func enter(_ living: LivingMachine, isResumed: Bool) -> Bool {
+        guard living.add(self) else {
+            apply(.machineLost(LivingMachine.ownerEnded))
+            return false
+        }
         let (journal, isOver) = state.withLock { state in
             if state.life.isOver { return (nil as JobJournal?, true) }
-            state.machine = machine
+            state.living = living
             return (state.journal, false)
         }
-        guard !isOver else { return scheduler.release(machine) }
+        guard !isOver else {
+            living.leave(stream)
+            return false
+        }
         passed("claim")
-        output.onGrant { [weak machine] in machine?.send($0.frame(stream: JobRun.stream)) }
+        let machine = living.machine
+        output.onGrant { [weak machine, stream] in machine?.send($0.frame(stream: stream)) }
         do {
             // From here on the guest may forget its answer to the claim.
             output.advance(received: machine.received)
             if !isResumed { try output.commit() }
         } catch {
-            return apply(.machineLost(JobRun.reason(error)))
+            apply(.machineLost(JobRun.reason(error)))
+            return false
         }
         if let journal {
             report(.running(id, journal.running))
@@ -127,7 +150,7 @@ package final class JobRun: Sendable {
         } else {
             apply(.claimed)
         }
-        machine.attach { [weak self] event in self?.handle(event) }
+        return true
     }
 
     /// Readers of an earlier host agent have so long to come back from now on.
@@ -176,26 +199,23 @@ package final class JobRun: Sendable {
         claim?.cancel()
     }
 
-    func handle(_ event: GuestEvent) {
-        // What a guest says behind its end counts no more, and its machine is on its way out.
-        if state.withLock({ $0.life.isOver }) { return }
-        do {
-            switch event {
-            case .lost(let loss): throw loss
-            case .frame(let frame, let position): try handle(frame, position: position)
-            case .caughtUp: try output.commit()
-            }
-        } catch {
-            logger.warning("machine lost", metadata: ["error": "\(error)"])
-            apply(.machineLost(JobRun.reason(error)))
-        }
+    /// Keeps what was handled.
+    /// - Parameter position: up to which of the wire; nil when that is kept for all scripts of the machine together.
+    func commit(upTo position: UInt64?) throws {
+        if let position { output.advance(received: position) }
+        try output.commit()
     }
 
+    /// Handles a frame of the script's, or one that answers the claim.
     /// - Throws: `GuestLoss` for what an honest guest does not send, since nothing that it says later can be trusted.
-    private func handle(_ frame: Frame, position: UInt64) throws {
+    func handle(_ frame: Frame, position: UInt64) throws {
+        // What a guest says behind its end counts no more, and its machine is on its way out.
+        if state.withLock({ $0.life.isOver }) { return }
+        // Kept already, when the position of the machine as a whole was not.
+        guard position > output.progress.received else { return }
         if frame.kind == .claimed, frame.stream == 0 { return try claimAnswered(frame, position: position) }
-        guard frame.stream == JobRun.stream else {
-            throw GuestLoss.nonsense("it sent a frame of stream \(frame.stream), which nobody opened")
+        guard frame.stream == stream else {
+            throw GuestLoss.nonsense("it sent a frame that belongs to no script (\(frame.kind))")
         }
         switch frame.kind {
         case .started:
@@ -249,7 +269,7 @@ package final class JobRun: Sendable {
     }
 
     /// As a part of a sentence.
-    private static func reason(_ error: any Error) -> String {
+    static func reason(_ error: any Error) -> String {
         let text = "\(error)"
         return text.hasSuffix(".") ? String(text.dropLast()) : text
     }
@@ -273,9 +293,7 @@ package final class JobRun: Sendable {
         for effect in effects {
             switch effect {
             case .signal(let number):
-                let machine = state.withLock { $0.machine }
-                machine?.send(
-                    SignalRequest(signal: UInt8(number), reachesAll: true).frame(stream: JobRun.stream))
+                living?.machine.send(SignalRequest(signal: UInt8(number), reachesAll: true).frame(stream: stream))
             case .startGrace(let seconds):
                 let timer = scheduler.after(seconds: Double(seconds)) { [weak self] in self?.apply(.graceOver) }
                 state.withLock { $0.grace = timer }
@@ -298,7 +316,7 @@ package final class JobRun: Sendable {
         var outcome = given
         // The end must not be on disk before the output is.
         do { try output.commit() } catch { outcome.addOutputLoss(error) }
-        let (machine, running) = state.withLock { state in
+        let (living, running) = state.withLock { state in
             if let startedAt = state.journal?.startedAt {
                 outcome.durationMilliseconds = max(0, Int((Int64(scheduler.now()) - startedAt) / 1000))
             }
@@ -310,14 +328,14 @@ package final class JobRun: Sendable {
             if let journal = state.journal {
                 do { try files.write(journal) } catch { logger.error("journal", metadata: ["error": "\(error)"]) }
             }
-            defer { state.machine = nil }
-            return (state.machine, state.journal?.running)
+            defer { state.living = nil }
+            return (state.living, state.journal?.running)
         }
         do { try output.finish() } catch { logger.error("output not finished", metadata: ["error": "\(error)"]) }
         report(.ended(id, outcome, running))
         if let signposts = state.withLock({ $0.signposts }) {
             logger.debug("job ended", metadata: ["steps": "\(signposts.text)"])
         }
-        if let machine { scheduler.release(machine) }
+        living?.leave(stream)
     }
 }

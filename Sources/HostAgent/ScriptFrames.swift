@@ -7,8 +7,7 @@ package enum ScriptFrames {
     static let firstPiece = 24 * 1024
     static let piece = 32 * 1024
 
-    package static func make(_ job: JobAssignment) -> [Frame] {
-        let stream = JobRun.stream
+    package static func make(_ job: JobAssignment, stream: UInt16 = LivingMachine.owner) -> [Frame] {
         var frames: [Frame] = []
         var environment = job.environment.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         var pairs = FieldWriter()
@@ -18,13 +17,16 @@ package enum ScriptFrames {
             environment = []
         }
         let script = Array(job.script.utf8)
-        let isWhole = script.count <= firstPiece
+        let directory = job.directory ?? "/root"
+        // With what else the frame holds: environment and directory may be long, the rest is some bytes.
+        let room = min(firstPiece, Frame.maximumPayload - 256 - min(pairs.bytes.count, 4096) - directory.utf8.count)
+        let isWhole = script.count <= room
         let exec = Exec(
-            program: .script(isWhole ? script : Array(script[..<firstPiece])), scriptContinues: !isWhole,
-            environment: environment, mayUseWaiting: job.mayUseWaiting)
+            program: .script(isWhole ? script : Array(script[..<room])), scriptContinues: !isWhole,
+            environment: environment, workingDirectory: directory, mayUseWaiting: job.mayUseWaiting)
         frames.append(exec.frame(stream: stream))
         if !isWhole {
-            frames += split(Array(script[firstPiece...]), by: piece).map { Frame(.script, stream: stream, payload: $0) }
+            frames += split(Array(script[room...]), by: piece).map { Frame(.script, stream: stream, payload: $0) }
             frames.append(Frame(.scriptEnd, stream: stream))
         }
         return frames

@@ -29,6 +29,9 @@ extension Assignment {
         if let size = job.diskGigabytes {
             try require((1...Limits.maximumDiskGigabytes).contains(size), "a disk of \(size) GiB")
         }
+        let directory = job.directory ?? "/"
+        try require(
+            directory.utf8.count <= Limits.directoryBytes && !directory.utf8.contains(0), "a folder that cannot be one")
         try require(job.uploads.count <= Limits.filesPerJob, "\(job.uploads.count) files")
     }
 

@@ -51,11 +51,17 @@ public struct JobAssignment: Sendable, Codable {
     public var diskGigabytes: Int?
     /// False: a fresh interpreter instead of a waiting one.
     public var mayUseWaiting: Bool
+    /// Runs beside this job's script, in its machine, instead of in a machine of its own: an exec. It ends with the
+    /// machine, and when the machine does not run it ends at once, `failed` with the code `machine_not_running`.
+    public var inside: JobID?
+    /// Where it starts; nil for `/root`.
+    public var directory: String?
 
     public init(
         id: JobID, script: String, environment: [String: String], timeoutSeconds: Int, uploads: [Upload] = [],
         image: String = "standard", memoryMebibytes: Int = Limits.defaultMemoryMebibytes,
-        processors: Int = Limits.defaultProcessors, diskGigabytes: Int? = nil, mayUseWaiting: Bool = true
+        processors: Int = Limits.defaultProcessors, diskGigabytes: Int? = nil, mayUseWaiting: Bool = true,
+        inside: JobID? = nil, directory: String? = nil
     ) {
         self.id = id
         self.script = script
@@ -67,5 +73,7 @@ public struct JobAssignment: Sendable, Codable {
         self.processors = processors
         self.diskGigabytes = diskGigabytes
         self.mayUseWaiting = mayUseWaiting
+        self.inside = inside
+        self.directory = directory
     }
 }

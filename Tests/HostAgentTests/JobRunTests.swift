@@ -40,9 +40,9 @@ struct JobRunTests {
     /// Gives the guest's frames one behind the other.
     private func give(_ frames: [Frame], to run: JobRun) {
         for frame in frames {
-            run.handle(.frame(frame, position: run.output.progress.received + UInt64(frame.wireSize)))
+            run.take(.frame(frame, position: run.output.progress.received + UInt64(frame.wireSize)))
         }
-        run.handle(.caughtUp)
+        run.take(.caughtUp(position: run.output.progress.received))
     }
 
     private static let started = Frame(.started, stream: 1, payload: [9, 0, 0, 0])
@@ -184,5 +184,20 @@ enum Sample {
             accelerator: .tcg, image: "standard", imageDigest: "0123456789abcdef",
             size: MachineSize(memoryMebibytes: 1024, processors: 1), diskGigabytes: nil)
         return MachineCandidate(record: record, received: received)
+    }
+}
+
+extension JobRun {
+    /// As its machine hands on what the guest says.
+    func take(_ event: GuestEvent) {
+        do {
+            switch event {
+            case .lost(let loss): throw loss
+            case .frame(let frame, let position): try handle(frame, position: position)
+            case .caughtUp(let position): try commit(upTo: position)
+            }
+        } catch {
+            lost(JobRun.reason(error))
+        }
     }
 }
