@@ -29,6 +29,7 @@ package final class ControlPlane: Sendable {
     }
 
     package let jobs: JobService
+    package let execs: ExecService
     package let tokens: TokenService
     package let files: FileService
 
@@ -66,13 +67,14 @@ package final class ControlPlane: Sendable {
         let seal = try await Seal(keyFile: "\(configuration.folder)/seal.key") {
             try await store.hasSealedEnvironments()
         }
+        let room = DiskRoom(folder: configuration.folder, gauge: configuration.diskGauge)
+        execs = ExecService(store: store, node: node, seal: seal, readers: readers, room: room, clock: clock)
         jobs = JobService(
-            store: store, node: node,
+            store: store, execs: execs, node: node,
             rules: SubmissionRules(hostMemoryMebibytes: configuration.hostMemoryMebibytes),
             seal: seal, files: files,
             scripts: ScriptSource(allowsPrivateAddresses: configuration.fetchesPrivateAddresses, clock: clock),
-            readers: readers, room: DiskRoom(folder: configuration.folder, gauge: configuration.diskGauge),
-            clock: clock, logger: logger)
+            readers: readers, room: room, clock: clock, logger: logger)
     }
 
     /// Reads what an earlier process left. Before anybody asks for anything.
@@ -85,6 +87,7 @@ package final class ControlPlane: Sendable {
             group.addTask { await self.takeEvents() }
             group.addTask { try await self.jobs.repeatAfterFailures() }
             group.addTask { try await self.sweepForever() }
+            group.addTask { try await self.sweepExecsForever() }
             defer { group.cancelAll() }
             try await group.next()
         }
@@ -156,12 +159,24 @@ package final class ControlPlane: Sendable {
         }
     }
 
+    private var retention: Retention {
+        Retention(store: store, files: files, node: node, questions: questions, clock: clock)
+    }
+
+    private func sweepExecsForever() async throws {
+        while true {
+            try await clock.sleep(.seconds(300))
+            do { try await retention.sweepExecs(isConnected) } catch {
+                logger.error("old execs could not be removed", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
     private func sweepForever() async throws {
         do { try await files.removeOrphans() } catch {
             logger.error("orphaned uploads could not be removed", metadata: ["error": "\(error)"])
         }
         while true {
-            let retention = Retention(store: store, files: files, node: node, questions: questions, clock: clock)
             do { try await retention.sweep(isConnected) } catch {
                 logger.error("old jobs and uploads could not be removed", metadata: ["error": "\(error)"])
             }

@@ -10,9 +10,10 @@ extension JobService {
         var missing: [JobID: JobState]
     }
 
-    /// Brings a job forward. Reports come one at a time, in the node's order.
+    /// Brings a job, or an exec in one, forward. Reports come one at a time, in the node's order.
     func take(_ report: Report) async {
         do {
+            if try await execs.take(report) { return }
             switch report {
             case .pending(let id): try await seen(id)
             case .running(let id, let machine): try await running(id, on: machine)
@@ -53,12 +54,13 @@ extension JobService {
             reconciliation = nil
             failed("the unfinished jobs could not be read", error)
         }
+        await execs.reconcile()
         await node.send(.inventory)
     }
 
     private func seen(_ id: JobID) async throws {
         reconciliation?.missing[id] = nil
-        guard let job = try await store.job(id) else { return await forget(id) }
+        guard let job = try await store.job(id) else { return try await forget(id) }
         if job.isStopRequested { await node.send(.stop(id)) }
     }
 
@@ -67,7 +69,7 @@ extension JobService {
         if try await store.markRunning(id, on: MachineRecord(machine)) {
             changed(id, to: .running)
         } else if unfinished[id] == nil, try await store.job(id) == nil {
-            return await forget(id)
+            return try await forget(id)
         }
         if isRepeated, let job = try await store.job(id), job.isStopRequested { await node.send(.stop(id)) }
     }
@@ -78,16 +80,17 @@ extension JobService {
         if try await store.finish(id, end, on: machine.map(MachineRecord.init)) {
             changed(id, to: outcome.state)
         } else if try await store.job(id) == nil {
-            return await forget(id)
+            return try await forget(id)
         }
         await node.send(.settle(id))
     }
 
-    /// A job that is kept here no longer.
-    private func forget(_ id: JobID) async {
+    /// A job that is kept here no longer; or an exec whose end is, and its output with it.
+    private func forget(_ id: JobID) async throws {
+        let isExec = try await store.exec(id) != nil
         await node.send(.stop(id))
         await node.send(.settle(id))
-        await node.send(.forget(id))
+        if !isExec { await node.send(.forget(id)) }
     }
 
     /// What the node did not mention it does not have: a job that waited is sent again, one that ran is lost.
@@ -95,6 +98,7 @@ extension JobService {
         guard let missing = reconciliation?.missing else { return }
         reconciliation = nil
         defer { repetition.inventoryEnded() }
+        try await execs.endReconciliation()
         for id in missing.keys {
             guard let job = try await store.job(id), !job.state.isFinal else { continue }
             if job.isStopRequested {

@@ -5,7 +5,8 @@ package import Store
 
 /// Jobs: submitted, looked up, stopped, and brought forward by what the node reports.
 package actor JobService {
-    let store: any JobStore
+    let store: any JobStore & ExecStore
+    let execs: ExecService
     let node: any Node
     let rules: SubmissionRules
     let seal: Seal
@@ -22,9 +23,7 @@ package actor JobService {
     /// Jobs that the store has, or is about to have, and the node not yet; whether somebody stopped them meanwhile.
     private var starting: [JobID: Bool] = [:]
     private var isLoaded = false
-    /// Who waits for a job's next state.
-    private var watchers: [JobID: [Int: CheckedContinuation<Void, Never>]] = [:]
-    private var nextWatcher = 0
+    private let changes = Changes()
     var reconciliation: Reconciliation?
     var repetition = Repetition()
 
@@ -32,10 +31,12 @@ package actor JobService {
     static let stopLimit = Duration.seconds(20)
 
     init(
-        store: any JobStore, node: any Node, rules: SubmissionRules, seal: Seal, files: FileService,
+        store: any JobStore & ExecStore, execs: ExecService, node: any Node, rules: SubmissionRules, seal: Seal,
+        files: FileService,
         scripts: ScriptSource, readers: OutputReaders, room: DiskRoom, clock: WallClock, logger: Logger
     ) {
         self.store = store
+        self.execs = execs
         self.node = node
         self.rules = rules
         self.seal = seal
@@ -51,6 +52,7 @@ package actor JobService {
     func load() async throws {
         guard !isLoaded else { return }
         isLoaded = true
+        try await execs.load()
         for job in try await store.unfinishedJobs() {
             unfinished[job.id] = job.state
             if job.state == .pending { waiting.add(job.id, size: job.payloadSize) }
@@ -106,10 +108,7 @@ package actor JobService {
 
     /// The owner's job that a `request_id`, a job's name or a workspace's name stands for.
     package nonisolated func find(_ text: String, of owner: Owner) async throws -> JobRecord {
-        guard text.utf8.count <= 1024, let job = try await store.resolve(text, of: owner) else {
-            throw Problem.jobNotFound(text)
-        }
-        return job
+        try await store.find(text, of: owner)
     }
 
     package nonisolated func list(_ query: JobQuery) async throws -> JobPage { try await store.jobs(query) }
@@ -151,39 +150,22 @@ package actor JobService {
     package nonisolated func output(
         of job: JobRecord, isLive: Bool, holder: String = ""
     ) async throws -> OutputFeed {
-        OutputFeed(
-            jobs: self, readers: readers, reader: try await readers.open(job.id, isLive: isLive, holder: holder))
+        let reader = try await readers.open(job.id, isLive: isLive, holder: holder)
+        return OutputFeed(readers: readers, reader: reader) { await self.nextChange(of: job.id) }
     }
 
     /// - Returns: false at once for a job that has ended; else true after its state has changed or the caller was
     ///   cancelled.
     func nextChange(of id: JobID) async -> Bool {
         guard unfinished[id] != nil else { return false }
-        let watcher = nextWatcher
-        nextWatcher += 1
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                if Task.isCancelled {
-                    continuation.resume()
-                } else {
-                    watchers[id, default: [:]][watcher] = continuation
-                }
-            }
-        } onCancel: {
-            Task { await self.forget(watcher, of: id) }
-        }
+        await changes.next(of: id)
         return true
     }
 
     func changed(_ id: JobID, to state: JobState) {
         if state != .pending { waiting.remove(id) }
         unfinished[id] = state.isFinal ? nil : state
-        for watcher in watchers.removeValue(forKey: id) ?? [:] { watcher.value.resume() }
-    }
-
-    private func forget(_ watcher: Int, of id: JobID) {
-        watchers[id]?.removeValue(forKey: watcher)?.resume()
-        if watchers[id]?.isEmpty == true { watchers[id] = nil }
+        changes.tell(of: id)
     }
 
     func assignment(

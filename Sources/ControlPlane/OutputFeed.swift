@@ -4,9 +4,10 @@ import Store
 
 /// A job's output for one caller, who takes piece after piece and closes it in the end.
 package struct OutputFeed: Sendable {
-    let jobs: JobService
     let readers: OutputReaders
     let reader: OutputReader
+    /// False at once when what is followed has ended; else true after its state has changed.
+    let nextChange: @Sendable () async -> Bool
 
     /// The records that have come, none after a `nudge`; asking for the next ones says that these are done with. Where
     /// output is missing, the next record of its stream stands behind the hole; it may be without bytes. `StreamHoles`
@@ -18,11 +19,14 @@ package struct OutputFeed: Sendable {
             case .records(let records): return records
             case .caughtUp, .end: return nil
             case .unknown:
-                guard reader.isLive, await jobs.nextChange(of: reader.job) else { return nil }
+                guard reader.isLive, await nextChange() else { return nil }
                 await readers.restart(reader)
             }
         }
     }
+
+    /// Begins anew with what the node may not have known before.
+    func restart() async { await readers.restart(reader) }
 
     /// Lets a pending `next` return with nothing, so that its caller can do something else in between.
     package func nudge() { reader.nudge() }

@@ -1,4 +1,5 @@
 package import MagsModel
+import Store
 
 extension Problem {
     /// A field breaks a rule; `rule` goes on where the field's name ends.
@@ -25,6 +26,19 @@ extension Problem {
     package static let serverStopped = Problem(
         503, "server_stopped", "The server is being stopped: nothing can be followed on it any more.",
         hint: "Follow the job again when the server is back; its status says what became of it.", isRetryable: true)
+
+    static func machineNotRunning(_ job: JobRecord) -> Problem {
+        let reason =
+            switch job.state {
+            case .pending: "it still waits for its machine"
+            case .sleeping: "it sleeps"
+            default: "it has ended"
+            }
+        return Problem(
+            409, "machine_not_running", "The machine of job \(job.id) is not running: \(reason).",
+            hint: job.state == .pending ? "Try again when its status is running." : nil,
+            isRetryable: job.state == .pending)
+    }
 
     static func jobNotFound(_ text: String) -> Problem {
         Problem(

@@ -35,6 +35,11 @@ package struct Seal: Sendable {
         return try JSONDecoder().decode([String: String].self, from: plain)
     }
 
+    /// Tells bytes apart, and does not tell what they are to who has not the key.
+    func fingerprint(of bytes: [UInt8]) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: bytes, using: key))
+    }
+
     /// The key in the file, which is made if there is none.
     /// - Returns: nil for a file that is no key, as a crash of an older version could leave an empty one.
     private static func read(_ path: String) throws -> SymmetricKey? {

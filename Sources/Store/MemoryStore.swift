@@ -6,6 +6,7 @@ package actor MemoryStore: Store {
     private var kept: [JobRecord] = []
     private var payloads: [JobID: JobPayload] = [:]
     private var indices: [JobID: Int] = [:]
+    var execs: [JobID: ExecRecord] = [:]
     private var tokens: [TokenRecord] = []
     private var uploads: [UploadRecord] = []
 
@@ -78,6 +79,7 @@ package actor MemoryStore: Store {
         let gone = Set(ids)
         kept.removeAll { gone.contains($0.id) }
         payloads = payloads.filter { !gone.contains($0.key) }
+        execs = execs.filter { !gone.contains($0.value.job) }
         indices = Dictionary(uniqueKeysWithValues: kept.enumerated().map { ($1.id, $0) })
     }
 
@@ -123,5 +125,5 @@ package actor MemoryStore: Store {
         return old
     }
 
-    private func index(of id: JobID) -> Int? { indices[id] }
+    func index(of id: JobID) -> Int? { indices[id] }
 }

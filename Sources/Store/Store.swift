@@ -2,7 +2,7 @@ package import MagsModel
 
 /// What the control plane remembers. Every method is one transaction: it happened whole when it returns, and a crash
 /// leaves all of it or nothing.
-package protocol Store: JobStore, TokenStore, UploadStore {}
+package protocol Store: JobStore, ExecStore, TokenStore, UploadStore {}
 
 package protocol JobStore: Sendable {
     /// Keeps a new job. Its id must be new.
@@ -29,6 +29,27 @@ package protocol JobStore: Sendable {
     func jobs(finishedBefore time: Int64, limit: Int) async throws -> [JobID]
     /// Unknown ones are left out.
     func deleteJobs(_ ids: [JobID]) async throws
+}
+
+package protocol ExecStore: Sendable {
+    /// Keeps a new exec of a job that is kept; it goes with its job.
+    /// - Returns: the one that the job has under the same key already: nothing is kept then.
+    func insert(_ exec: ExecRecord) async throws -> ExecRecord?
+    /// `pending → running`.
+    /// - Returns: false when the exec is unknown or no longer pending; nothing changes then.
+    func markRunning(exec id: JobID, at time: Int64) async throws -> Bool
+    /// - Parameter startedAt: kept only when no start is kept yet.
+    /// - Returns: false when the exec is unknown or has ended already: the first end stands.
+    func finish(exec id: JobID, _ end: JobEnd, startedAt: Int64?) async throws -> Bool
+    /// Notes that the exec shall end. No effect on one that has ended.
+    func requestStop(exec id: JobID) async throws
+    func exec(_ id: JobID) async throws -> ExecRecord?
+    func exec(withKey key: String, of job: JobID) async throws -> ExecRecord?
+    func unfinishedExecs() async throws -> [ExecRecord]
+    /// Execs that ended before this time.
+    func execs(finishedBefore time: Int64, limit: Int) async throws -> [JobID]
+    /// Unknown ones are left out.
+    func deleteExecs(_ ids: [JobID]) async throws
 }
 
 package protocol TokenStore: Sendable {

@@ -50,15 +50,18 @@ enum JobRow {
                 id: MachineID(machine), accelerator: row["accelerator"] ?? "", image: row["image"] ?? "",
                 startedAt: row["started_at"] ?? 0)
         }
-        if let finishedAt: Int64 = row["finished_at"], let word: String = row["end_cause"],
-            let cause = JobOutcome.Cause(rawValue: word)
-        {
-            job.end = JobEnd(
-                outcome: JobOutcome(
-                    cause: cause, exitCode: row["exit_code"], code: row["error_code"], message: row["error_message"],
-                    durationMilliseconds: row["duration_milliseconds"] ?? 0),
-                finishedAt: finishedAt)
-        }
+        job.end = end(row)
         return job
+    }
+    /// The end that a row of a job or an exec holds.
+    static func end(_ row: Row) -> JobEnd? {
+        guard let finishedAt: Int64 = row["finished_at"], let word: String = row["end_cause"],
+            let cause = JobOutcome.Cause(rawValue: word)
+        else { return nil }
+        return JobEnd(
+            outcome: JobOutcome(
+                cause: cause, exitCode: row["exit_code"], code: row["error_code"], message: row["error_message"],
+                durationMilliseconds: row["duration_milliseconds"] ?? 0),
+            finishedAt: finishedAt)
     }
 }

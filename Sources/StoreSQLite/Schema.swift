@@ -89,5 +89,28 @@ enum Schema {
         Step(
             name: "4 no payloads of ended jobs",
             sql: "DELETE FROM job_payload WHERE job IN (SELECT number FROM job WHERE finished_at IS NOT NULL)"),
+        Step(
+            name: "5 execs",
+            sql: """
+                CREATE TABLE exec (
+                    id TEXT NOT NULL PRIMARY KEY,
+                    job TEXT NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+                    key TEXT,
+                    fingerprint BLOB NOT NULL,
+                    timeout_seconds INTEGER NOT NULL,
+                    created_at INTEGER NOT NULL,
+                    stop_requested INTEGER NOT NULL,
+                    started_at INTEGER,
+                    end_cause TEXT,
+                    exit_code INTEGER,
+                    error_code TEXT,
+                    error_message TEXT,
+                    duration_milliseconds INTEGER,
+                    finished_at INTEGER
+                ) STRICT, WITHOUT ROWID;
+                CREATE UNIQUE INDEX exec_by_key ON exec (job, key);
+                CREATE INDEX exec_unfinished ON exec (created_at) WHERE finished_at IS NULL;
+                CREATE INDEX exec_finished ON exec (finished_at) WHERE finished_at IS NOT NULL;
+                """),
     ]
 }

@@ -34,6 +34,51 @@ struct FullDiskTests {
         }
     }
 
+    @Test("costs no exec of an earlier process its start")
+    func execs() async throws {
+        let (store, node) = (FullStore(), SmallNode())
+        let job = JobRecord(id: .random(), owner: .administrator, name: "a", createdAt: 1)
+        let exec = ExecRecord(id: .random(), job: job.id, timeoutSeconds: 30, createdAt: 1)
+        try await store.insert(job, JobPayload(script: "sleep"))
+        _ = try await store.insert(exec)
+        node.adopt(JobAssignment(id: exec.id, script: "ls", environment: [:], timeoutSeconds: 30, inside: job.id))
+        try await Fixture.with(isConnected: false, store: store, node: node) { it in
+            try await it.control.load()
+            store.fill()
+            it.node.run(exec.id)
+            it.node.connect(to: it.control)
+            await it.clock.sleeper(for: .seconds(1))
+            store.free()
+            it.clock.step(.seconds(1))
+            while try await store.exec(exec.id)?.state != .running { await Task.yield() }
+            it.node.end(exec.id)
+            #expect(try await it.control.execs.ended(exec.id)?.end?.outcome.exitCode == 0)
+        }
+    }
+
+    @Test("lets no exec run that is not stored, whatever is compared with the node meanwhile")
+    func unstored() async throws {
+        let store = FullStore()
+        try await Fixture.with(store: store) { it in
+            let job = try await ExecServiceTests.runningJob(it)
+            let execs = it.control.execs
+            store.onInsertExec {
+                await execs.reconcile()
+                try await execs.endReconciliation()
+                store.fill()
+            }
+            await ExecServiceTests.expect("disk_full") { _ = try await ExecServiceTests.start(it, in: job.id.text) }
+            #expect(it.node.state.withLock { Array($0.jobs.keys) } == [job.id])
+            store.onInsertExec {
+                await execs.reconcile()
+                try await execs.endReconciliation()
+            }
+            store.free()
+            let exec = try await ExecServiceTests.start(it, in: job.id.text)
+            #expect(it.node.state.withLock { $0.jobs[exec.id] } != nil)
+        }
+    }
+
     @Test("lets known tokens in, and is not asked again for a minute")
     func tokens() async throws {
         let (store, clock) = (FullStore(), SteppingClock())

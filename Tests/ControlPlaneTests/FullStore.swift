@@ -7,12 +7,16 @@ final class FullStore: Store {
     private struct State {
         var isFull = false
         var refusals = 0
+        var onInsertExec: @Sendable () async throws -> Void = {}
     }
 
     private let store = MemoryStore()
     private let state = Mutex(State())
 
     func fill() { state.withLock { $0.isFull = true } }
+
+    /// What happens while an exec is inserted.
+    func onInsertExec(_ body: @escaping @Sendable () async throws -> Void) { state.withLock { $0.onInsertExec = body } }
 
     func free() { state.withLock { $0.isFull = false } }
 
@@ -48,6 +52,26 @@ final class FullStore: Store {
         await store.jobs(finishedBefore: time, limit: limit)
     }
     func deleteJobs(_ ids: [JobID]) async throws { try await take { await $0.deleteJobs(ids) } }
+    func insert(_ exec: ExecRecord) async throws -> ExecRecord? {
+        try await state.withLock { $0.onInsertExec }()
+        return try await take { try await $0.insert(exec) }
+    }
+    func markRunning(exec id: JobID, at time: Int64) async throws -> Bool {
+        try await take { await $0.markRunning(exec: id, at: time) }
+    }
+    func finish(exec id: JobID, _ end: JobEnd, startedAt: Int64?) async throws -> Bool {
+        try await take { await $0.finish(exec: id, end, startedAt: startedAt) }
+    }
+    func requestStop(exec id: JobID) async throws { try await take { await $0.requestStop(exec: id) } }
+    func exec(_ id: JobID) async throws -> ExecRecord? { await store.exec(id) }
+    func exec(withKey key: String, of job: JobID) async throws -> ExecRecord? {
+        await store.exec(withKey: key, of: job)
+    }
+    func unfinishedExecs() async throws -> [ExecRecord] { await store.unfinishedExecs() }
+    func execs(finishedBefore time: Int64, limit: Int) async throws -> [JobID] {
+        await store.execs(finishedBefore: time, limit: limit)
+    }
+    func deleteExecs(_ ids: [JobID]) async throws { try await take { await $0.deleteExecs(ids) } }
     func insert(_ token: TokenRecord) async throws { try await take { try await $0.insert(token) } }
     func token(withHash hash: [UInt8]) async throws -> TokenRecord? { await store.token(withHash: hash) }
     func noteUse(ofToken id: String, at time: Int64) async throws {

@@ -59,6 +59,12 @@ final class SmallNode: Node {
     /// All jobs and their output are gone, as after the loss of the host's disk.
     func loseEverything() { state.withLock { $0.jobs = [:] } }
 
+    /// Has this from before there was anybody to tell.
+    func adopt(_ job: JobAssignment) { state.withLock { $0.jobs[job.id] = Job(assignment: job) } }
+
+    /// One of them is gone.
+    func lose(_ id: JobID) { state.withLock { $0.jobs[id] = nil } }
+
     func send(_ assignment: Assignment) async {
         let started = state.withLock { state -> JobAssignment? in
             guard state.isConnected else { return nil }
