@@ -46,7 +46,7 @@ struct APIResponder: HTTPResponder {
             throw Problem(
                 501, "not_available_yet", "\(route.feature) is not available on this server yet.",
                 hint: "GET /api/openapi.json describes what there is.")
-        case .found(let route, let id):
+        case .found(let route, let names):
             guard route.needsToken else { return try open(route.operation) }
             let token = try await authenticate(request)
             // One that says itself that it is too large is not waited for.
@@ -56,7 +56,8 @@ struct APIResponder: HTTPResponder {
                 throw NIOTooManyBytesError(maxBytes: Limits.requestBodyBytes)
             }
             let call = Call(
-                controlPlane: controlPlane, request: request, id: id, token: token, rules: rules, channel: channel)
+                controlPlane: controlPlane, request: request, id: names["{id}"] ?? "", exec: names["{exec}"] ?? "",
+                token: token, rules: rules, channel: channel)
             return try await call.carryOut(route.operation)
         }
     }

@@ -19,6 +19,8 @@ package struct APIServer: Sendable {
         /// A connection without a request is closed after this long.
         package var idleSeconds = 60
         package var heartbeat = Duration.seconds(15)
+        /// How long after its time is up a command's end is waited for.
+        package var execPatience = Duration.seconds(30)
         /// Of all the bodies together that are held in memory.
         package var maximumBodyBytes = 64 << 20
         /// Of one list of log entries: a job's log may hold tens of millions of short lines.
@@ -62,7 +64,7 @@ package struct APIServer: Sendable {
         self.pace = pace
         rules = Call.Rules(
             heartbeat: configuration.heartbeat, bodies: BodyBudget(maximumBytes: configuration.maximumBodyBytes),
-            maximumLogEntries: configuration.maximumLogEntries)
+            maximumLogEntries: configuration.maximumLogEntries, execPatience: configuration.execPatience)
         self.onListening = onListening
     }
 

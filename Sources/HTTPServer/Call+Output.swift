@@ -6,13 +6,34 @@ import NIOCore
 import NodeWire
 import Store
 
+/// What has output that can be followed: a job, or an exec in one.
+struct Followed: Sendable {
+    /// All that there is of it, or (live) all until its end.
+    let open: @Sendable (_ isLive: Bool) async throws -> OutputFeed
+    /// How it stands, or (live) how it ended, as JSON; nil when it is kept no longer.
+    let status: @Sendable (_ isLive: Bool) async throws -> [UInt8]?
+}
+
 extension Call {
+    func jobOutput() async throws -> Response {
+        try await output {
+            let (jobs, job, holder) = (controlPlane.jobs, try await job(), token.id)
+            return Followed {
+                try await jobs.output(of: job, isLive: $0, holder: holder)
+            } status: { isLive in
+                try (isLive ? await jobs.ended(job.id) : job).map { try JSONBytes.encode(JobStatus($0)) }
+            }
+        }
+    }
+
     /// The byte-exact output: one stream as it is, or all of them in frames for a client that asks for these.
-    func output() async throws -> Response {
+    ///
+    /// - Parameter find: looked for when the query is known to be right.
+    func output(of find: () async throws -> Followed) async throws -> Response {
         let query = Query(request)
         let isLive = try query.flag("follow")
         let accepted = request.headers[.accept] ?? ""
-        if accepted.contains(OutputFrame.mediaType) { return try await frames(query, isLive: isLive) }
+        if accepted.contains(OutputFrame.mediaType) { return try await frames(of: find, query, isLive: isLive) }
         let stream: OutputRecord.Stream
         switch query.text("stream") {
         case nil, "stdout": stream = .stdout
@@ -21,7 +42,7 @@ extension Call {
         }
         let offset = UInt64(try query.number("offset", in: 0...Int.max, default: 0))
         var cursor = StreamCursor(stream: stream, offset: offset)
-        let feed = try await controlPlane.jobs.output(of: try await job(), isLive: isLive, holder: token.id)
+        let feed = try await find().open(isLive)
         // Without waiting it is known before the head leaves whether what was asked for is there.
         if !isLive { try await cursor.begin(feed) }
         return follow(feed, as: "application/octet-stream") { [cursor] writer, _ in
@@ -33,14 +54,15 @@ extension Call {
         }
     }
 
-    private func frames(_ query: Query, isLive: Bool) async throws -> Response {
+    private func frames(
+        of find: () async throws -> Followed, _ query: Query, isLive: Bool
+    ) async throws -> Response {
         let cursor = FrameCursor(
             stdout: UInt64(try query.number("stdout", in: 0...Int.max, default: 0)),
             stderr: UInt64(try query.number("stderr", in: 0...Int.max, default: 0)),
             system: UInt64(try query.number("system", in: 0...Int.max, default: 0)))
-        let job = try await job()
-        let jobs = controlPlane.jobs
-        let feed = try await jobs.output(of: job, isLive: isLive, holder: token.id)
+        let followed = try await find()
+        let feed = try await followed.open(isLive)
         let lastWord: @Sendable (ErrorReply) throws -> ByteBuffer = { reply in
             ByteBuffer(bytes: OutputFrame(kind: .error, payload: try JSONBytes.encode(reply)).encoded())
         }
@@ -52,9 +74,7 @@ extension Call {
                 if records.isEmpty { buffer.writeBytes(OutputFrame.header(kind: .system, length: 0)) }
                 if buffer.readableBytes > 0 { try await writer.write(buffer) }
             }
-            let known = isLive ? try await jobs.ended(job.id) : job
-            guard let last = known else { return }
-            let status = try JSONBytes.encode(JobStatus(last))
+            guard let status = try await followed.status(isLive) else { return }
             try await writer.write(ByteBuffer(bytes: OutputFrame(kind: .end, payload: status).encoded()))
         }
     }

@@ -72,7 +72,7 @@ extension Call {
 }
 
 /// Runs one thing beside another, and ends it with that.
-private func beside(
+func beside(
     _ companion: @escaping @Sendable () async throws -> Void, _ body: () async throws -> Void
 ) async throws {
     try await withThrowingTaskGroup(of: Void.self) { group in

@@ -12,6 +12,8 @@ struct Call: Sendable {
     let request: Request
     /// The path's `{id}`: a request id, a job's name or a workspace's name.
     let id: String
+    /// The path's `{exec}`; empty in a path without one.
+    let exec: String
     let token: TokenRecord
     let rules: Rules
     let channel: any Channel
@@ -20,7 +22,11 @@ struct Call: Sendable {
     struct Rules: Sendable {
         let heartbeat: Duration
         let bodies: BodyBudget
+        /// What replies collect in memory.
+        let replies = BodyBudget(maximumBytes: 256 << 20)
         let maximumLogEntries: Int
+        /// How long after its time is up a command's end is waited for.
+        let execPatience: Duration
     }
 
     func carryOut(_ operation: Operation) async throws -> Response {
@@ -30,13 +36,18 @@ struct Call: Sendable {
         case .poolStatus: try .json(PoolStatusReply(try await controlPlane.pool()))
         case .jobStatus: try .json(JobStatus(try await job()))
         case .jobLogs: try await logs()
-        case .jobOutput: try await output()
+        case .jobOutput: try await jobOutput()
         case .stopJob:
             try .json(
                 StopReply(
                     success: true,
                     status: try await controlPlane.jobs.stop(id, of: token.owner).state.rawValue))
         case .updateJob: try await update()
+        case .exec: try await exec()
+        case .startExec: try await startExec()
+        case .execStatus: try await execStatus()
+        case .execOutput: try await execOutput()
+        case .stopExec: try await stopExec()
         case .uploadFile: try await upload()
         case .whoAmI:
             try .json(
@@ -69,7 +80,7 @@ struct Call: Sendable {
 
     /// Refuses a body that says of itself that it is no JSON. One that does not say what it is is read as JSON, and so is
     /// a form: `curl -d` calls everything one.
-    private func requireJSON() throws(Problem) {
+    func requireJSON() throws(Problem) {
         guard let type = request.headers[.contentType] else { return }
         let name = type.prefix { $0 != ";" && $0 != " " }.lowercased()
         let isTaken = ["application/json", "application/x-www-form-urlencoded"].contains(name)

@@ -16,7 +16,6 @@ struct PlannedRoute: Sendable {
         let schedules = ("Running jobs on a schedule", root + ["mags-cron"])
         let aliases = ("A name of one's own for a URL", root + ["mags-url-aliases"])
         return [
-            PlannedRoute(method: .post, path: job + ["exec"], feature: "Running a command in a job's machine"),
             PlannedRoute(method: .post, path: job + ["access"], feature: "Access to a job's machine by URL or SSH"),
             PlannedRoute(method: .post, path: job + ["sync"], feature: workspaces.0),
             PlannedRoute(method: .get, path: root + ["mags-jobs", "usage"], feature: "A summary of usage"),

@@ -67,7 +67,7 @@ struct AccessTests {
     func planned() async throws {
         try await ServerFixture.with { server in
             for (method, path) in [
-                ("POST", "mags-jobs/x/exec"), ("POST", "mags-jobs/x/access"), ("POST", "mags-jobs/x/sync"),
+                ("POST", "mags-jobs/x/access"), ("POST", "mags-jobs/x/sync"),
                 ("GET", "mags-jobs/usage?window_days=30"), ("GET", "mags-workspaces"), ("DELETE", "mags-workspaces/w"),
                 ("POST", "mags-cron"), ("PATCH", "mags-cron/7"), ("POST", "mags-url-aliases"),
                 ("DELETE", "mags-url-aliases/shop"),
@@ -80,7 +80,7 @@ struct AccessTests {
                     #expect(try await server.call(method, path, token: .some(nil)).status == 401)
                 }
             }
-            #expect(try await server.call("POST", "/api/v1/mags-jobs/x/y/exec").status == 404)
+            #expect(try await server.call("POST", "/api/v1/mags-jobs/x/y/access").status == 404)
         }
     }
 

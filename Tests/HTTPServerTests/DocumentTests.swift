@@ -2,6 +2,7 @@ import ControlPlane
 import Foundation
 import MagsModel
 import NodeWire
+import Store
 import Testing
 
 @testable import HTTPServer
@@ -22,19 +23,22 @@ struct DocumentTests {
     func answers() async throws {
         let document = try DocumentTests.document.get()
         let check = SchemaCheck(schemas: try #require(document["components", "schemas"]))
-        try await ServerFixture.with { server in
+        try await ServerFixture.with(node: ExecRouteTests.node()) { server in
             let full = try await server.submit(#"{"script":"echo","workspace_id":"shop","name":"n"}"#)
             let failed = try await server.submit()
             server.it.node.run(full)
             server.it.node.write(full, "line\n")
             server.it.node.end(failed, JobOutcome(cause: .failed, code: "no_room", message: "No room."))
             _ = try await server.it.control.jobs.ended(failed)
+            let exec = try await server.it.control.execs.start(
+                ExecOrder(owner: .administrator, job: full.text, command: "wait"))
             for route in Route.table {
                 for id in [full.text, failed.text, "missing"] {
                     if route.operation == .stopJob, id == full.text { continue }
                     let (headers, body) = DocumentTests.body(of: route.operation, isRight: id != "missing")
                     let pattern = "/" + route.path.joined(separator: "/")
                     let path = pattern.replacingOccurrences(of: "{id}", with: id)
+                        .replacingOccurrences(of: "{exec}", with: exec.id.text)
                     let reply = try await server.call(route.verb, path, headers: headers, body: body)
                     let responses = document["paths", pattern, route.verb.lowercased(), "responses"]
                     let response = try #require(
@@ -51,6 +55,7 @@ struct DocumentTests {
     private static func body(of operation: HTTPServer.Operation, isRight: Bool) -> (headers: [String], body: String?) {
         switch operation {
         case .submitJob: return ([], isRight ? #"{"script":"echo"}"# : "{}")
+        case .exec, .startExec: return ([], isRight ? #"{"command":"ls"}"# : "{}")
         case .uploadFile:
             let form = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nx\r\n--b--\r\n"
             return (["Content-Type: multipart/form-data; boundary=b"], isRight ? form : "x")
