@@ -24,21 +24,10 @@ extension MagsClient {
     package func submit(_ request: SubmitRequest, grace: Duration) async throws -> SubmitReply {
         let body = ByteBuffer(bytes: try JSONEncoder().encode(request))
         return try await repeating(whenUnsure: false) {
-            let attempt = Task { try await submitOnce(body) }
-            do {
-                return try await withTaskCancellationHandler {
-                    try await attempt.value
-                } onCancel: {
-                    Task {
-                        try? await Task.sleep(for: grace)
-                        attempt.cancel()
-                    }
-                }
-            } catch is CancellationError {
-                throw MagsError(
-                    "submission_unknown", "the server did not say in time whether it took the job",
-                    hint: "`mags list` shows it if it did")
-            }
+            let unknown = MagsError(
+                "submission_unknown", "the server did not say in time whether it took the job",
+                hint: "`mags list` shows it if it did")
+            return try await awaitingAnswer(grace, orThrow: unknown) { try await submitOnce(body) }
         }
     }
 
@@ -80,7 +69,7 @@ extension MagsClient {
     ///
     /// - Parameter follows: else only what there is now; the closing status is that of this moment then.
     public func output(of job: String, follows: Bool = true) -> JobOutput {
-        JobOutput(client: self, job: job, follows: follows)
+        JobOutput(client: self, path: path(job, "output"), follows: follows)
     }
 
     /// The log entries that there are now behind this `seq`, across lost connections.

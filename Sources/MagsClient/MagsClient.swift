@@ -96,6 +96,27 @@ extension MagsClient {
         }
     }
 
+    /// One attempt, whose answer is waited for also when its caller is cancelled: somebody must undo what it did.
+    ///
+    /// - Throws: `unknown` when no answer came within the grace.
+    func awaitingAnswer<Reply: Sendable>(
+        _ grace: Duration, orThrow unknown: MagsError, _ body: @escaping @Sendable () async throws -> Reply
+    ) async throws -> Reply {
+        let attempt = Task { try await body() }
+        do {
+            return try await withTaskCancellationHandler {
+                try await attempt.value
+            } onCancel: {
+                Task {
+                    try? await Task.sleep(for: grace)
+                    attempt.cancel()
+                }
+            }
+        } catch is CancellationError {
+            throw unknown
+        }
+    }
+
     func decode<Reply: Decodable>(_ body: ByteBuffer) throws -> Reply {
         do {
             return try JSONDecoder().decode(Reply.self, from: Data(body.readableBytesView))

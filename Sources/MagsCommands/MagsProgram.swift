@@ -16,12 +16,14 @@ package enum MagsProgram {
         // A reader that has left shows as an error of the write, which says which job to stop.
         signal(SIGPIPE, SIG_IGN)
         let arguments = Array(CommandLine.arguments.dropFirst())
+        var asksForJSON = asksForJSON(arguments)
         var running: any ParsableCommand.Type = MagsCommand.self
         do {
             try UnknownCommand.check(arguments)
             var command = try await MagsCommand.asyncParseAsRoot(arguments)
             running = type(of: command)
-            if asksForJSON(arguments), !(command is RunCommand) { endWithDocument(after: Interrupts()) }
+            if let exec = command as? ExecCommand { asksForJSON = exec.output.json }
+            if asksForJSON, !(command is RunCommand || command is ExecCommand) { endWithDocument(after: Interrupts()) }
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -29,11 +31,11 @@ package enum MagsProgram {
             }
             exit(0)
         } catch {
-            exit(await Failure.tell(error, from: running, asJSON: asksForJSON(arguments)))
+            exit(await Failure.tell(error, from: running, asJSON: asksForJSON))
         }
     }
 
-    /// For commands that have nothing to clean up, `run` being the one that has: programs get a document after a signal
+    /// For commands that have nothing to clean up, as `run` and `exec` have: programs get a document after a signal
     /// too. The task goes on to the program's end.
     private static func endWithDocument(after interrupts: Interrupts) {
         Task {
@@ -58,7 +60,7 @@ struct MagsCommand: AsyncParsableCommand {
         discussion: "Try: mags run 'echo Hello World'",
         version: "mags \(MagsClient.version)",
         subcommands: [
-            RunCommand.self, StatusCommand.self, LogsCommand.self, ListCommand.self, StopCommand.self,
+            RunCommand.self, ExecCommand.self, StatusCommand.self, LogsCommand.self, ListCommand.self, StopCommand.self,
             LoginCommand.self, LogoutCommand.self, WhoamiCommand.self, DoctorCommand.self, CompletionsCommand.self,
             VersionCommand.self,
         ])

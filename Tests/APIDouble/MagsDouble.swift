@@ -35,8 +35,8 @@ package final class MagsDouble: Sendable {
 
         package static func prints(_ text: String) -> Part { Part([(1, Array(text.utf8))]) }
 
-        /// All frames behind the given bytes of each stream, and the closing one.
-        package func stream(skipping counts: [UInt8: Int] = [:], job: String) -> [UInt8] {
+        /// All frames behind the given bytes of each stream, and the closing one with this status.
+        package func stream(skipping counts: [UInt8: Int] = [:], status: [String: any Sendable]) -> [UInt8] {
             var skip = counts
             var bytes: [UInt8] = []
             for (kind, payload) in frames {
@@ -51,7 +51,7 @@ package final class MagsDouble: Sendable {
                     bytes += Part.frame(kind, Array(payload[skipped...]))
                 }
             }
-            return hasEnd ? bytes + Part.frame(0, json(fullStatus(job))) : bytes
+            return hasEnd ? bytes + Part.frame(0, json(status)) : bytes
         }
 
         /// The stream that a frame of kind 4 speaks of, and how many bytes of it.
@@ -102,6 +102,13 @@ package final class MagsDouble: Sendable {
                 + payload
         }
 
+        package func execStatus(_ state: String = "ended") -> [String: any Sendable] {
+            [
+                "exec_id": MagsDouble.exec, "request_id": MagsDouble.job, "status": state, "outcome": "ran",
+                "exit_code": 0, "timed_out": false, "created_at": "2026-02-11T09:30:00Z", "timeout": 60,
+            ].merging(status) { $1 }.filter { !($0.value is NSNull) }
+        }
+
         package func fullStatus(_ job: String) -> [String: any Sendable] {
             [
                 "request_id": job, "name": "a name", "status": "completed", "script_status": "completed",
@@ -111,6 +118,7 @@ package final class MagsDouble: Sendable {
         }
     }
 
+    package static let exec = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
     package static let token = "a-good-token"
     package static let job = "0d5b0c52-7a1e-4a53-9a0c-5f6f1c0b6a11"
 
@@ -141,6 +149,18 @@ package final class MagsDouble: Sendable {
     package var submission: [String: Any]? {
         let request = server.requests.last { $0.method == .POST && $0.path == "/api/v1/mags-jobs" }
         return request.flatMap { try? JSONSerialization.jsonObject(with: Data($0.body)) as? [String: Any] }
+    }
+
+    /// The fields of the command that was started last.
+    package var command: [String: Any]? {
+        commands.last.flatMap { try? JSONSerialization.jsonObject(with: Data($0.body)) as? [String: Any] }
+    }
+
+    /// Under which keys commands were started.
+    package var commandKeys: [String?] { commands.map { $0.headers.first(name: "Idempotency-Key") } }
+
+    private var commands: [HTTPDouble.Request] {
+        server.requests.filter { $0.method == .POST && $0.path.hasSuffix("/execs") }
     }
 
     package func count(_ method: String, _ path: String) -> Int {
@@ -193,10 +213,14 @@ private final class Stage: Sendable {
     }
 
     private func ofJob(_ request: HTTPDouble.Request, _ parts: [String]) -> HTTPDouble.Reply {
-        guard parts.count == 5, parts[2] == "mags-jobs", [MagsDouble.job, "a%20name"].contains(parts[3]) else {
+        guard parts.count >= 5, parts[2] == "mags-jobs", [MagsDouble.job, "a%20name"].contains(parts[3]) else {
             return problem(404, "not_found", "job not found")
         }
-        switch parts[4] {
+        switch parts.dropFirst(4).joined(separator: "/") {
+        case "execs": return reply(part.execStatus("pending"), status: 202)
+        case "execs/\(MagsDouble.exec)": return reply(part.execStatus())
+        case "execs/\(MagsDouble.exec)/stop": return reply(part.execStatus())
+        case "execs/\(MagsDouble.exec)/output": return output(request, ended: part.execStatus())
         case "status": return reply(part.fullStatus(MagsDouble.job))
         case "stop": return reply(["success": true, "status": "stopped"])
         case "logs":
@@ -206,19 +230,19 @@ private final class Stage: Sendable {
                 return stream("text/event-stream", lastWord: stop) { $0.events(after: after, job: MagsDouble.job) }
             }
             return stream("application/json") { $0.list(after: after) }
-        case "output": return output(request)
+        case "output": return output(request, ended: part.fullStatus(MagsDouble.job))
         default: return problem(404, "not_found", "no such path")
         }
     }
 
-    private func output(_ request: HTTPDouble.Request) -> HTTPDouble.Reply {
+    private func output(_ request: HTTPDouble.Request, ended: [String: any Sendable]) -> HTTPDouble.Reply {
         guard request.headers.first(name: "Accept") == "application/vnd.mags.output" else {
             return problem(406, "not_acceptable", "frames only")
         }
         func count(_ name: String) -> Int { Int(request.query[name] ?? "0") ?? 0 }
         let known: [UInt8: Int] = [1: count("stdout"), 2: count("stderr"), 3: count("system")]
         return stream("application/vnd.mags.output", lastWord: MagsDouble.Part.frame(5, json(Stage.stop))) {
-            $0.stream(skipping: known, job: MagsDouble.job)
+            $0.stream(skipping: known, status: ended)
         }
     }
 

@@ -42,12 +42,29 @@ def scripts_that_cannot_be_run_are_refused_by_name(stage):
 
 
 @scenario
+def commands_that_cannot_be_run_are_refused_by_name(stage):
+    api = stage.server.api
+    job = api.submit("sleep 100")
+    for body, word in (
+        ({"command": ""}, "command"), ({}, "command"), ({"command": "a\0b"}, "NUL"), ({"command": "ls", "cwd": "x"}, "cwd"),
+        ({"command": "ls", "timeout": 0}, "timeout"), ({"command": "ls", "environment": {"=": ""}}, "environment"),
+        ({"command": "cat", "stdin": "x"}, "stdin"), ({"command": "top", "tty": True}, "tty"), ({"cmd": "ls"}, "cmd"),
+    ):
+        for path in ("exec", "execs"):
+            refused(api.call("POST", f"/mags-jobs/{job}/{path}", body), 400, word)
+    api.stop(job)
+    alive(stage)
+
+
+@scenario
 def an_unknown_job_is_not_found_in_every_call(stage):
     api = stage.server.api
     for method, path in (
         ("GET", "status"), ("GET", "logs"), ("GET", "logs?follow=1"), ("GET", "output?stream=stdout"), ("POST", "stop"),
     ):
         refused(api.call(method, f"/mags-jobs/{UNKNOWN}/{path}"), 404, "not found")
+    refused(api.call("POST", f"/mags-jobs/{UNKNOWN}/exec", {"command": "ls"}), 404, "not found")
+    refused(api.call("GET", f"/mags-jobs/{UNKNOWN}/execs/{UNKNOWN}"), 404, "not found")
     for name in ("no-such-name", "%00", "..%2f..%2fetc", "x" * 300, "%ff"):
         reply = api.call("GET", f"/mags-jobs/{name}/status")
         assert reply.status in (400, 404), f"status {reply.status} for the name {name}"

@@ -53,7 +53,7 @@ struct JobOutputTests {
 
     @Test("is exact wherever the connection is cut")
     func cut() async throws {
-        let length = JobOutputTests.part.stream(job: MagsDouble.job).count
+        let length = JobOutputTests.part.stream(status: JobOutputTests.part.fullStatus(MagsDouble.job)).count
         for position in 0..<length {
             var part = JobOutputTests.part
             part.cuts = [position]
@@ -80,7 +80,7 @@ struct JobOutputTests {
     func missing() async throws {
         let hole = Array(#"{"stream":"stdout","bytes":1000}"#.utf8)
         let whole = MagsDouble.Part([(1, Array("log".utf8)), (4, hole), (2, [1]), (1, Array("rest".utf8))])
-        for position in 0..<whole.stream(job: MagsDouble.job).count {
+        for position in 0..<whole.stream(status: whole.fullStatus(MagsDouble.job)).count {
             var part = whole
             part.cuts = [position]
             let double = try await MagsDouble.start(part)

@@ -51,7 +51,7 @@ struct OtherCommandTests {
         let result = try await MagsProcess.run(["completions", shell], environment: [:])
         #expect(result.exitCode == 0)
         for word in ["doctor", "detach"] { #expect(result.out.contains(word)) }
-        #expect(result.out.contains("run status logs list"), "topics of help")
+        #expect(result.out.contains("run exec status logs list"), "topics of help")
         #expect(!result.out.contains("startup-command"), "what is not built yet")
     }
 

@@ -110,13 +110,13 @@ struct RunCommandTests {
             let result = try await session.mags("run", "true")
             #expect(result.exitCode == 125)
             #expect(result.out == "x")
-            #expect(result.err.contains("1000 bytes of the job's stderr are missing"))
+            #expect(result.err.contains("1000 bytes of stderr are missing"))
             let json = try await session.mags("run", "true", "--json")
             #expect(json.exitCode == 125)
             #expect(json.json?["truncated"] as? Bool == true)
             #expect(json.json?["command_exit_code"] as? Int == 125)
             #expect(json.json?["exit_code"] as? Int == 0)
-            let missing = "1000 bytes of the job's stderr are missing"
+            let missing = "1000 bytes of stderr are missing"
             for form in [[], ["--after", "1"], ["-f"], ["-f", "--after", "1"], ["--json"], ["-q", "--after", "1"]] {
                 let log = try await MagsProcess.run(
                     ["logs", MagsDouble.job] + form, environment: session.environment)

@@ -94,7 +94,7 @@ struct LogsCommand: AsyncParsableCommand {
     /// Of a job that was followed.
     private func tellEnd(_ status: JobStatus) async {
         guard follow else { return }
-        let ending = JobEnding(status)
+        let ending = Ending(status)
         let text = ending.text ?? "job \(status.requestID) ended with exit code \(ending.exitCode)"
         await Console.note(text, quiet: manners.quiet)
     }

@@ -3,21 +3,27 @@ import MagsClient
 import MagsModel
 import Synchronization
 
-/// What came of a job that was followed to its end.
-struct FollowedJob: Sendable {
-    var status: JobStatus
+/// What came of a job, or of a command in its machine, that was followed to its end.
+struct Followed<Status: Sendable>: Sendable {
+    var status: Status
     /// Output is missing that the server keeps no longer.
     var hasHoles: Bool
-
-    var ending: JobEnding { hasHoles ? .incomplete(status) : JobEnding(status) }
 }
 
-/// Hands a job's output on as it comes, or collects it for a JSON document.
+extension Followed<JobStatus> {
+    var ending: Ending { hasHoles ? .incomplete("job \(status.requestID)", status.exitCode) : Ending(status) }
+}
+
+extension Followed<ExecStatus> {
+    var ending: Ending { hasHoles ? .incomplete("the command", status.exitCode) : Ending(status) }
+}
+
+/// Hands output on as it comes, or collects it for a JSON document.
 struct OutputPrinter: Sendable {
     let captured: CapturedOutput?
     let quiet: Bool
 
-    func print(_ output: JobOutput) async throws -> FollowedJob {
+    func print<Status>(_ output: FollowedOutput<Status>) async throws -> Followed<Status> {
         var hasHoles = false
         var notes = ConnectionNotes(quiet: quiet)
         for try await event in output {
@@ -39,7 +45,7 @@ struct OutputPrinter: Sendable {
                 hasHoles = true
             case .interrupted, .resumed: break
             case .ended(let status):
-                return FollowedJob(status: status, hasHoles: hasHoles)
+                return Followed(status: status, hasHoles: hasHoles)
             }
         }
         throw CancellationError()
@@ -78,6 +84,6 @@ final class CapturedOutput: Sendable {
 extension SkippedOutput {
     /// For people.
     var text: String {
-        "\(bytes) bytes of the job's \(stream) are missing here: the server keeps \(Limits.logBytes >> 20) MiB of output"
+        "\(bytes) bytes of \(stream) are missing here: the server keeps \(Limits.logBytes >> 20) MiB of output"
     }
 }

@@ -66,7 +66,8 @@ extension RunCommand {
     ) async {
         guard let captured, !StandardStream.output.hasBegun else { return }
         let status = try? await client.status(of: id)
-        try? await Console.print(json: RunResult(id, status, captured, exitCode: exitCode, failure: failure))
+        try? await Console.print(
+            json: RunResult(status, captured, exitCode: exitCode, ids: ["request_id": id], failure: failure))
     }
 
     /// - Returns: what came of it, for people; also said on standard error.

@@ -1,23 +1,23 @@
 import MagsAPI
 import MagsClient
 
-/// What `run --json` prints: the job's status and its output as text, bytes that are no UTF-8 as U+FFFD; where the
-/// command could not follow the job to its end, what is known by then, and why.
-struct RunResult: Encodable {
-    private let job: String
+/// What `run --json` and `exec --json` print: the status and the output as text, bytes that are no UTF-8 as U+FFFD; where
+/// it could not be followed to its end, what is known by then, and why.
+struct RunResult<Status: Encodable>: Encodable {
+    /// What names it.
+    private let ids: [String: String]
     /// Nil when the server could not be asked.
-    private let status: JobStatus?
+    private let status: Status?
     private let captured: CapturedOutput
     /// The code that `mags` itself ends with.
     private let exitCode: Int32
     private let failure: MagsError?
 
-    init(_ status: JobStatus, _ captured: CapturedOutput, exitCode: Int32) {
-        self.init(status.requestID, status, captured, exitCode: exitCode, failure: nil)
-    }
-
-    init(_ job: String, _ status: JobStatus?, _ captured: CapturedOutput, exitCode: Int32, failure: MagsError?) {
-        self.job = job
+    init(
+        _ status: Status?, _ captured: CapturedOutput, exitCode: Int32, ids: [String: String] = [:],
+        failure: MagsError? = nil
+    ) {
+        self.ids = ids
         self.status = status
         self.captured = captured
         self.exitCode = exitCode
@@ -26,15 +26,13 @@ struct RunResult: Encodable {
 
     private enum CodingKeys: String, CodingKey {
         case stdout, stderr, truncated, status, error, code, hint, retryable
-        case requestID = "request_id"
         case commandExitCode = "command_exit_code"
     }
 
     func encode(to encoder: any Encoder) throws {
-        try status?.encode(to: encoder)
+        if let status { try status.encode(to: encoder) } else { try ids.encode(to: encoder) }
         var container = encoder.container(keyedBy: CodingKeys.self)
         if status == nil {
-            try container.encode(job, forKey: .requestID)
             try container.encode("unknown", forKey: .status)
         }
         let (stdout, stderr) = (captured.stdout, captured.stderr)

@@ -10,10 +10,7 @@ extension RunSettings {
         if isText, ScriptSource.looksLikeFile(argument), !files.map(lastPart).contains(lastPart(argument)) {
             notes.append("there is no file '\(argument)' here: it is run as a command in the machine")
         }
-        for name in variables where !name.contains("=") && Console.environment[name] == nil {
-            notes.append("--env \(name): there is no such variable here, so the script has none")
-        }
-        return notes
+        return notes + environment.notes(on: "script")
     }
 
     private func lastPart(_ path: String) -> Substring { path.split(separator: "/").last ?? "" }

@@ -9,11 +9,7 @@ import MagsModel
 struct RunSettings: ParsableArguments {
     @Option(help: ArgumentHelp("Seconds that the script may run, up to 30 days (default: 24 h).", valueName: "seconds"))
     var timeout: Int?
-    @Option(
-        name: .customLong("env"),
-        help: ArgumentHelp(
-            "A variable for the script; without =VALUE, the caller's own. Repeatable.", valueName: "name[=value]"))
-    var variables: [String] = []
+    @OptionGroup var environment: EnvironmentOption
     @Option(help: "The job's name.")
     var name: String?
     @Option(
@@ -62,29 +58,13 @@ struct RunSettings: ParsableArguments {
         if ephemeral && persistent {
             throw ValidationError("-e keeps nothing and -p keeps the machine: leave out one of them.")
         }
-        for variable in variables where variable.isEmpty || variable.hasPrefix("=") {
-            throw ValidationError("--env '\(variable)' has no name. Use --env NAME=VALUE, or --env NAME.")
-        }
     }
 
     func request(script: String) -> SubmitRequest {
         SubmitRequest(
             script: script, type: "inline", name: name ?? workspace, workspaceID: workspace, baseWorkspaceID: base,
             persistent: persistent ? true : nil, noSleep: noSleep ? true : nil, startupCommand: startupCommand,
-            environment: variables.isEmpty ? nil : environment(of: Console.environment), diskGB: disk,
+            environment: environment.values(), diskGB: disk,
             rootfsType: type, timeout: timeout)
-    }
-
-    /// A bare name that the caller does not have stays unset, as other tools have it; `notes` tells.
-    private func environment(of caller: [String: String]) -> [String: String] {
-        var result: [String: String] = [:]
-        for variable in variables {
-            if let split = variable.firstIndex(of: "=") {
-                result[String(variable[..<split])] = String(variable[variable.index(after: split)...])
-            } else if let value = caller[variable] {
-                result[variable] = value
-            }
-        }
-        return result
     }
 }

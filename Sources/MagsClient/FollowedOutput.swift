@@ -9,13 +9,18 @@ import NIOHTTP1
     import Foundation
 #endif
 
-/// A job's output as it comes, byte for byte, ended by the job's status.
+/// A job's output, ended by the job's status.
+public typealias JobOutput = FollowedOutput<JobStatus>
+/// The output of a command in a job's machine, ended by the command's status.
+public typealias ExecOutput = FollowedOutput<ExecStatus>
+
+/// What a job, or a command in its machine, writes: as it comes, byte for byte.
 ///
 /// Nothing is read before it is asked for, so a slow reader slows the sender and memory stays flat. When the connection
 /// is lost, the sequence asks again for the bytes that it has not handed out yet, until
 /// ``RetryPolicy/followPatience`` has passed without a sign of life; only ``RetryPolicy/patience`` when the server has
 /// said that it is being stopped. Then it fails with `server_stopped`.
-public struct JobOutput: AsyncSequence, Sendable {
+public struct FollowedOutput<Status: Decodable & Equatable & Sendable>: AsyncSequence, Sendable {
     public enum Event: Equatable, Sendable {
         case stdout([UInt8])
         case stderr([UInt8])
@@ -29,15 +34,16 @@ public struct JobOutput: AsyncSequence, Sendable {
         /// After `interrupted`: the connection stands again, and there is nothing new yet. What is new says the same.
         case resumed
         /// The last event.
-        case ended(JobStatus)
+        case ended(Status)
     }
 
     let client: MagsClient
-    let job: String
+    /// Of the output on the server.
+    let path: String
     /// Else what there is now.
     let follows: Bool
 
-    public func makeAsyncIterator() -> Iterator { Iterator(client: client, job: job, follows: follows) }
+    public func makeAsyncIterator() -> Iterator { Iterator(client: client, path: path, follows: follows) }
 
     public struct Iterator: AsyncIteratorProtocol {
         private enum State {
@@ -47,7 +53,7 @@ public struct JobOutput: AsyncSequence, Sendable {
         }
 
         private let client: MagsClient
-        private let job: String
+        private let path: String
         private let follows: Bool
         private var state = State.disconnected
         private var stdoutCount = 0
@@ -55,9 +61,9 @@ public struct JobOutput: AsyncSequence, Sendable {
         private var systemCount = 0
         private var reconnection: Reconnection
 
-        init(client: MagsClient, job: String, follows: Bool) {
+        init(client: MagsClient, path: String, follows: Bool) {
             self.client = client
-            self.job = job
+            self.path = path
             self.follows = follows
             reconnection = Reconnection(client, follows: follows)
         }
@@ -99,7 +105,7 @@ public struct JobOutput: AsyncSequence, Sendable {
         }
 
         private func connect() async throws -> HTTPClientResponse.Body.AsyncIterator {
-            var path = client.path(job, "output") + "?follow=\(follows ? 1 : 0)"
+            var path = self.path + "?follow=\(follows ? 1 : 0)"
             for (name, count) in [("stdout", stdoutCount), ("stderr", stderrCount), ("system", systemCount)]
             where count > 0 {
                 path += "&\(name)=\(count)"

@@ -1,7 +1,7 @@
 import MagsAPI
 
-/// How a job's end becomes the command's: an exit code, and a sentence when the script did not end by itself.
-struct JobEnding: Equatable {
+/// How the end of what ran becomes that of `mags`: an exit code, and a sentence when it did not end by itself.
+struct Ending: Equatable {
     var exitCode: Int32
     var text: String?
 
@@ -15,9 +15,9 @@ struct JobEnding: Equatable {
             let loss = status.errorCode == "output_not_kept" ? status.error.map { "\n\($0)" } : nil
             text = "job \(status.requestID) was stopped\(loss ?? "")"
         } else if status.exitCode != nil, status.errorCode == "output_not_kept" {
-            self = .incomplete(status)
+            self = .incomplete("job \(status.requestID)", status.exitCode)
         } else if let code = status.exitCode {
-            exitCode = JobEnding.code(code)
+            exitCode = Ending.code(code)
             text = nil
         } else if status.scriptStatus == "completed" || status.status == "completed" {
             exitCode = 0
@@ -28,16 +28,30 @@ struct JobEnding: Equatable {
         }
     }
 
-    private init(exitCode: Int32, text: String) {
+    init(_ status: ExecStatus) {
+        if status.timedOut {
+            self.init(exitCode: MagsExit.timedOut, text: "timed out after \(status.timeout) s")
+        } else if status.errorCode == "stopped" {
+            self.init(exitCode: MagsExit.failed, text: "the command was stopped")
+        } else if status.exitCode != nil, status.errorCode == "output_not_kept" {
+            self = .incomplete("the command", status.exitCode)
+        } else if let code = status.exitCode {
+            self.init(exitCode: Ending.code(code), text: nil)
+        } else {
+            let reason = status.error ?? "the server does not say why"
+            self.init(exitCode: MagsExit.failed, text: "the command failed: \(reason)")
+        }
+    }
+
+    private init(exitCode: Int32, text: String?) {
         self.exitCode = exitCode
         self.text = text
     }
 
-    /// Of a job whose output is not whole: never like success, whatever the script ended with.
-    static func incomplete(_ status: JobStatus) -> JobEnding {
-        let own = status.exitCode.map { "; the script's own exit code is \($0)" } ?? ""
-        return JobEnding(
-            exitCode: MagsExit.failed, text: "the output of job \(status.requestID) is not complete\(own)")
+    /// Of something whose output is not whole: never like success, whatever it ended with.
+    static func incomplete(_ what: String, _ exitCode: Int?) -> Ending {
+        let own = exitCode.map { "; its own exit code is \($0)" } ?? ""
+        return Ending(exitCode: MagsExit.failed, text: "the output of \(what) is not complete\(own)")
     }
 
     /// What does not fit a process's exit code must at least not look like success.
