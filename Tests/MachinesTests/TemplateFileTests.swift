@@ -42,23 +42,25 @@ struct TemplateFileTests {
         #expect(try SparseCopy.copy(from: source, to: nil) != result)
     }
 
-    @Test("a clone's layer is an empty qcow2 that QEMU's own tool finds no fault with")
+    @Test("a clone's layer is an empty qcow2 in its folder that QEMU's own tool finds no fault with")
     func makesALayer() async throws {
-        let layer = try ThrowawayLayer.make(in: "/tmp")
-        #expect(!MachineFiles.exists("/tmp/layer"))
-        for (command, expected) in [("check", "No errors were found"), ("info", "virtual size: 2 GiB")] {
-            let (read, write) = try FileDescriptor.pipe()
-            let process = try ChildProcess.spawn(
-                ProcessSpec(
-                    program: "/usr/bin/qemu-img", arguments: ["qemu-img", command, "/proc/self/fd/3"],
-                    descriptors: [1: write, 3: layer]))
-            close(write.take())
-            let status = await process.waitForExit()
-            var bytes = [UInt8](repeating: 0, count: 4096)
-            let count = Glibc.read(read.rawValue, &bytes, bytes.count)
-            let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
-            #expect(status == .exited(0), "\(text)")
-            #expect(text.contains(expected), "\(text)")
+        try await withFolder { folder in
+            let layer = try ThrowawayLayer.make(in: folder)
+            #expect(MachineFiles.names(in: folder) == ["layer"])
+            for (command, expected) in [("check", "No errors were found"), ("info", "virtual size: 2 GiB")] {
+                let (read, write) = try FileDescriptor.pipe()
+                let process = try ChildProcess.spawn(
+                    ProcessSpec(
+                        program: "/usr/bin/qemu-img", arguments: ["qemu-img", command, "/proc/self/fd/3"],
+                        descriptors: [1: write, 3: layer]))
+                close(write.take())
+                let status = await process.waitForExit()
+                var bytes = [UInt8](repeating: 0, count: 4096)
+                let count = Glibc.read(read.rawValue, &bytes, bytes.count)
+                let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+                #expect(status == .exited(0), "\(text)")
+                #expect(text.contains(expected), "\(text)")
+            }
         }
     }
 
