@@ -154,11 +154,11 @@ extension EngineTests {
             var machines: [Machine] = []
             for _ in 0..<2 { machines.append(try await engine.claim(ClaimRequest(diskGigabytes: 1))) }
             let third = Task { try await engine.claim(ClaimRequest(diskGigabytes: 1)) }
-            while await engine.diskWaiters.isEmpty { await Task.yield() }
+            try await fixture.wait { await !engine.diskWaiters.isEmpty }
             // One that needs none is not held up, and one that is given up does not hold up.
             try await engine.claim(ClaimRequest()).discard()
             let fourth = Task { try await engine.claim(ClaimRequest(diskGigabytes: 1)) }
-            while await engine.diskLine.count < 2 { await Task.yield() }
+            try await fixture.wait { await engine.diskLine.count == 2 }
             fourth.cancel()
             await #expect(throws: (any Error).self) { _ = try await fourth.value }
             await machines.removeFirst().discard()

@@ -78,6 +78,16 @@ struct EngineFixture {
         while await engine.status().idle < count { try await Task.sleep(for: .milliseconds(20)) }
     }
 
+    /// For what nothing tells of. Bounded, and without keeping a thread of the pool busy: what never comes fails its test
+    /// instead of starving all others.
+    func wait(until holds: () async -> Bool) async throws {
+        for _ in 0..<6000 {
+            if await holds() { return }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        throw MachineError("never", "What was waited for did not come within a minute.")
+    }
+
     static func owner(of pid: Int32) -> UInt32? {
         var status = stat()
         return stat("/proc/\(pid)", &status) == 0 ? status.st_uid : nil
