@@ -101,7 +101,13 @@ package final class JobRun: Sendable {
 
     /// The machine is ours: from now on its frames are the job's, and theirs whose scripts run `beside` it since before.
     func attach(_ machine: Machine, isResumed: Bool, beside runs: [JobRun] = []) {
-        let living = LivingMachine(machine, folder: files.path(id), scheduler: scheduler, logger: logger)
+        let living: LivingMachine
+        do {
+            living = try LivingMachine(machine, folder: files.path(id), scheduler: scheduler, logger: logger)
+        } catch {
+            for run in [self] + runs { run.lost(JobRun.reason(error)) }
+            return scheduler.release(machine)
+        }
         enter(living, isResumed: isResumed)
         for run in runs { run.enter(living, isResumed: true) }
         living.listen()

@@ -39,13 +39,14 @@ package final class LivingMachine: Sendable {
     private let state: Mutex<State>
 
     /// - Parameter folder: of the owner's job.
-    init(_ machine: Machine, folder: String, scheduler: JobClock, logger: Logger) {
+    /// - Throws: when it is not known which streams the guest has seen: none must be used twice.
+    init(_ machine: Machine, folder: String, scheduler: JobClock, logger: Logger) throws {
         self.machine = machine
         self.folder = folder
         self.scheduler = scheduler
         self.logger = logger
         var state = State(committed: machine.received)
-        if let (position, lastStream) = try? WirePosition.open(in: folder) {
+        if let (position, lastStream) = try WirePosition.open(in: folder) {
             state.position = position
             state.lastStream = max(lastStream, LivingMachine.owner)
             state.isRestored = true
